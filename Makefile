@@ -1,0 +1,116 @@
+# cachesync - build, test, show. `make help` lists the targets.
+#
+# BUILD=DIR builds elsewhere; SAN=address,undefined or SAN=thread adds sanitizers (use another BUILD).
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+BUILD   ?= build
+CC      ?= gcc
+SAN     ?=
+WERROR  ?= -Werror
+PACKAGES := build-essential pkg-config libhiredis-dev libevent-dev libpq-dev libjansson-dev
+TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq shellcheck
+
+# ---- flags ----------------------------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wvla -Wundef \
+        -Wcast-qual -Wwrite-strings -Wswitch-enum $(WERROR)
+HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+OPT := -O2 -g
+ifneq ($(SAN),)
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined
+HARDEN := -fPIE
+endif
+PC := pkg-config
+EXTERNAL := $(shell $(PC) --cflags libhiredis hiredis libevent libpq jansson 2>/dev/null || \
+             $(PC) --cflags hiredis libevent libpq jansson 2>/dev/null)
+CPPFLAGS += -D_GNU_SOURCE -I. $(patsubst -I%,-isystem %,$(filter -I%,$(EXTERNAL))) $(SEAMS)
+CFLAGS   += -std=gnu11 $(WARN) $(OPT) $(HARDEN) -ffile-prefix-map=$(CURDIR)=. -pthread
+LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SAN),-fsanitize=$(SAN))
+LIBS_common := -lhiredis -levent -ljansson -lm
+LIBS_sync   := -lpq
+
+# ---- sources: one folder a layer ------------------------------------------------------------------------------------
+src = $(sort $(wildcard $(1)/*.c))
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+COMMON := $(call src,common)
+SYNC   := $(call src,worker/sync)
+DAEMON := $(call src,worker/daemon)
+HTTP   := $(call src,worker/http)
+CLI    := $(call src,worker/cli)
+EMBED  := $(sort $(wildcard worker/lua/*.lua deploy/sql/*.sql deploy/rules/*.json worker/http/*.json))
+UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(call src,tests/unit))
+PROGRAMS := $(BUILD)/cachesyncd $(BUILD)/cachesync-http $(BUILD)/cachesync
+
+all: $(PROGRAMS) ## build the three programs into build/
+
+$(BUILD)/cachesyncd: $(call obj,$(COMMON) $(SYNC) $(DAEMON)) $(BUILD)/obj/embed.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_sync) $(LIBS_common)
+$(BUILD)/cachesync-http: $(call obj,$(COMMON) $(HTTP)) $(BUILD)/obj/embed.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_common)
+$(BUILD)/cachesync: $(call obj,$(COMMON) $(SYNC) $(CLI)) $(BUILD)/obj/embed.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_sync) $(LIBS_common)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The embedded files as one C table, in the order of their names.
+$(BUILD)/embed.c: deploy/embed.sh $(EMBED)
+	@mkdir -p $(@D)
+	sh deploy/embed.sh $(EMBED) >$@.tmp
+	mv $@.tmp $@
+$(BUILD)/obj/embed.o: $(BUILD)/embed.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# ---- unit tests: a test names in its second line what it links ("/* link: common/uuid common/err */"), so that a wrong
+# ---- dependency fails to link
+.SECONDEXPANSION:
+links = $(patsubst %,$(BUILD)/obj/%.o,$(shell sed -n 's,^/\* link: \(.*\) \*/$$,\1,p' tests/unit/$(1).c))
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call links,$$*)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LIBS_sync) $(LIBS_common)
+unit: $(UNIT)
+.SECONDARY:
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+check: check-packages ## build and pass every test (installs what is missing)
+	+$(MAKE) --no-print-directory check-installed
+check-installed: all unit
+	BUILD=$(abspath $(BUILD)) sh tests/run $(TESTS)
+check-shell:
+	shellcheck -x -P SCRIPTDIR $$(git ls-files '*.sh' 2>/dev/null | grep . || find tests deploy -name '*.sh') tests/run deploy/demo/demo
+
+# ---- to see it ------------------------------------------------------------------------------------------------------
+demo: demo-packages ## show the main job from nothing: servers, a market, a sync watched live, a second day
+	+$(MAKE) --no-print-directory all
+	BUILD=$(abspath $(BUILD)) deploy/demo/demo
+run: demo-packages ## the same, but stays up until Ctrl-C
+	+$(MAKE) --no-print-directory all
+	BUILD=$(abspath $(BUILD)) deploy/demo/demo --stay
+bench: bench-sync ## print the figures (takes minutes)
+bench-sync: all
+	BUILD=$(abspath $(BUILD)) tests/bench/bench-sync
+check-packages:
+	@sh deploy/packages.sh $(PACKAGES) $(TEST_PACKAGES)
+demo-packages:
+	@sh deploy/packages.sh $(PACKAGES) redis-server redis-tools postgresql curl jq
+
+# ---- install --------------------------------------------------------------------------------------------------------
+install: all ## install into $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(BUILD)/cachesyncd $(DESTDIR)$(PREFIX)/sbin/cachesyncd
+	install -D -m 755 $(BUILD)/cachesync-http $(DESTDIR)$(PREFIX)/sbin/cachesync-http
+	install -D -m 755 $(BUILD)/cachesync $(DESTDIR)$(PREFIX)/bin/cachesync
+	install -D -m 644 deploy/rules/universes.json $(DESTDIR)$(PREFIX)/share/cachesync/universes.json
+	install -D -m 644 deploy/rules/universes.schema.json $(DESTDIR)$(PREFIX)/share/cachesync/universes.schema.json
+format: ## format the sources in place
+	clang-format -i $$(git ls-files '*.c' '*.h')
+clean: ## remove build/
+	rm -rf $(BUILD)
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: all unit check check-installed check-shell check-packages demo demo-packages run bench bench-sync install format \
+        clean help
+.DELETE_ON_ERROR:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sync - the engine's public face: one request in, one committed (or refused) sync of cache_entries out.
+ *
+ * rules -> snapshot -> select -> guard -> diff -> apply -> run row, in one transaction (docs/architecture.md).
+ * Knows PostgreSQL and the rules; knows no Redis, no jobs, no events. A session belongs to one thread at a time.
+ */
+#ifndef CS_SYNC_SYNC_H
+#define CS_SYNC_SYNC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/keys.h"
+#include "worker/sync/rules.h"
+
+struct sync_session;
+
+struct sync_opts {
+    const char *database_uri;          /* borrowed for life */
+    const char *application_name;      /* "cachesyncd/worker-1"; borrowed for life */
+    uint32_t lease_ms;                 /* idle_in_transaction_session_timeout, TCP user timeout */
+    uint32_t statement_timeout_ms;     /* 0: none */
+    uint32_t lock_timeout_ms;          /* 0: none; waiting for another sync of the environment counts */
+};
+
+/* Where a running sync is. Called on the session's thread; must return at once. */
+struct sync_progress {
+    const char *task;     /* static: "snapshot", "market_cap_update", "theme_rebalancing", "apply" ... */
+    int percent;          /* 0..100, never falls */
+    int64_t total_symbols; /* 0 until known */
+    int64_t processed;
+};
+
+struct sync_request {
+    const char *job_id;      /* lower-case UUID; also names the backend: application_name "... <job_id>" */
+    enum cs_mode mode;
+    bool force;
+    bool dry_run;
+    const char *as_of;       /* YYYY-MM-DD; NULL: newest day */
+    const char *environment; /* [A-Z0-9_]{1,10} */
+    int64_t now_ms;          /* wall time of the caller; "today in New York" and last_updated come from it */
+    void (*on_progress)(const struct sync_progress *p, void *arg); /* NULL: none */
+    bool (*stopped)(void *arg); /* asked between stages; true ends the sync with CS_ECANCELED; NULL: never */
+    void *arg;
+};
+
+/*
+ * What a sync gives back.
+ *
+ * doc is the recorded result (cache_sync_runs.result), the same object whether it was computed now or read back:
+ * {
+ *   "mode", "environment", "market_date" (or null), "dry_run", "force", "started_at", "committed_at" (null: dry run),
+ *   "total_changes": n,
+ *   "universes_updated": ["top_50", ...],
+ *   "task_results": {"market_cap_update": {"status": "completed"|"skipped", "changes": n}, ... all five},
+ *   "universes": {"top_50": {"universe","type","symbol_count","last_updated"}, ...}   every managed universe after it,
+ *   "events": {
+ *      "universes": [{"universe","type","action","added":[],"removed":[],"added_count","removed_count",
+ *                     "symbol_count","reason","metadata", "truncated"?}, ...],
+ *      "ipos":      [{"symbol","universe","list_date","sector","market_cap"}, ...],
+ *      "delistings": {"removed_count","symbols":[],"universes":[]} or null
+ *   },
+ *   "warnings": [{"severity","error_code","message","context":{}}, ...]   each is one event on tickstock:errors,
+ *   "summary": {"families":{},"market_caps":{},"guard":{},"timings_ms":{},"warnings":[...],"diff":{} (dry run only)}
+ * }
+ */
+struct sync_result {
+    json_t *doc;     /* gives a reference; NULL on failure */
+    bool replayed;   /* the job had committed before: doc is the stored result and nothing was done */
+    json_t *details; /* on a refusal (CS_EREFUSED): figures for error_details; else NULL. gives a reference */
+};
+
+void sync_result_fini(struct sync_result *res);
+
+/* A session connects on first use and again after a loss. Never fails but for memory. */
+struct sync_session *sync_session_new(const struct sync_opts *opts);
+void sync_session_free(struct sync_session *s);
+void sync_session_drop(struct sync_session *s); /* close the connection; the next use opens a new one */
+
+/*
+ * Cancel the statement that runs, from any other thread; may block for some seconds (libpq 15's PQcancel), so never on
+ * an event loop. The session drops its connection afterwards. Harmless when nothing runs.
+ */
+void sync_session_cancel(struct sync_session *s);
+
+/* Cheap round trip: CS_OK, or CS_EDOWN / CS_EDB. Connects when needed. Session's thread. */
+enum cs_rc sync_session_ping(struct sync_session *s, struct cs_err *err) CS_MUSTCHECK;
+
+/*
+ * Run one sync to its end; blocks. Session's thread.
+ *
+ * rules    borrowed; may be shared by sessions (read-only).
+ * res      filled; sync_result_fini always.
+ * Returns  CS_OK         committed, dry run computed and rolled back, or replayed
+ *          CS_EREFUSED   a validation check; err->code (stale_market_data, incomplete_market_data, universe_shrink,
+ *                        absurd_market_cap), res->details with figures; nothing written
+ *          CS_EDOWN      no connection, or lost before COMMIT was sent or with its outcome unknown: try again, the run row tells
+ *          CS_EDB        PostgreSQL said no: err->sqlstate
+ *          CS_ECANCELED  stopped() said so, or the statement was cancelled from outside
+ *          CS_EINVAL     schema missing or too old: code schema_missing; too new: schema_too_new
+ *          CS_ENOMEM     market too large for memory; a jsonb value beyond 256 MiB: code value_too_large
+ */
+enum cs_rc sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sync_request *req,
+                    struct sync_result *res, struct cs_err *err) CS_MUSTCHECK;
+
+#endif
