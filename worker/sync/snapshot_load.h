@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snapshot_load - fills a snapshot from PostgreSQL: one COPY of one query. Session's thread.
+ */
+#ifndef CS_SYNC_SNAPSHOT_LOAD_H
+#define CS_SYNC_SNAPSHOT_LOAD_H
+
+#include "worker/sync/pg.h"
+#include "worker/sync/snapshot.h"
+
+/* What the load counted beside the columns. */
+struct snapshot_caps {
+    int64_t active_stocks;   /* active rows of type CS */
+    int64_t closed_stocks;   /* of those, with a usable close on the market date */
+    int64_t priced;          /* rows whose cap could be computed */
+    int64_t overflow;        /* rows whose product is beyond bigint; the stored cap stays */
+    char overflow_symbol[24]; /* the first of them */
+};
+
+/*
+ * Load the active symbols.
+ * as_of     YYYY-MM-DD, valid; NULL: the newest closes.
+ * compute   rank by latest close x shares where both are usable; false: by the stored cap.
+ * out       gives a snapshot to snapshot_free.
+ */
+enum cs_rc snapshot_load(PGconn *conn, const char *as_of, bool compute, struct snapshot **out,
+                         struct snapshot_caps *caps, struct cs_err *err) CS_MUSTCHECK;
+void snapshot_free(struct snapshot *snap);
+
+#endif
