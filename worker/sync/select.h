@@ -50,6 +50,9 @@ enum cs_rc select_run(const struct snapshot *snap, const struct sync_rules *rule
                       select_previous_fn *previous, void *arg, struct selection **out, struct cs_err *err) CS_MUSTCHECK;
 void selection_free(struct selection *sel);
 
+/* The o-th output of a selected universe with "{key}" and "{name}" of a partition filled in and cut to their lengths. */
+void selected_output(const struct selected *sel, size_t o, struct rules_output *out);
+
 /* Whether a row passes a filter (activity, asset class and every condition) on that market date. */
 bool select_matches(const struct snapshot *snap, const struct rules_filter *filter, uint32_t id);
 
