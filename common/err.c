@@ -97,7 +97,7 @@ enum cs_rc
 cs_err_prefix(struct cs_err *err, const char *fmt, ...)
 {
     char msg[sizeof err->msg];
-    size_t len, room;
+    size_t len, tail;
     va_list args;
 
     va_start(args, fmt);
@@ -105,9 +105,9 @@ cs_err_prefix(struct cs_err *err, const char *fmt, ...)
     va_end(args);
     strcat(msg, ": ");
     len = strlen(msg);
-    room = sizeof msg - len - 1;
-    strncpy(msg + len, err->msg, room);
-    msg[sizeof msg - 1] = '\0';
+    tail = strnlen(err->msg, sizeof msg - len - 1);
+    memcpy(msg + len, err->msg, tail);
+    msg[len + tail] = '\0';
     flatten(msg);
     memcpy(err->msg, msg, sizeof msg);
     return err->rc;
