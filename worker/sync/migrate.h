@@ -24,6 +24,9 @@ struct migrate_report {
  */
 enum cs_rc migrate_run(const char *database_uri, int target, struct migrate_report *report, struct cs_err *err) CS_MUSTCHECK;
 
+/* The schema version a database has (0: none). Changes nothing. Returns CS_OK; CS_EDOWN; CS_EDB. */
+enum cs_rc migrate_version(const char *database_uri, int *version, struct cs_err *err) CS_MUSTCHECK;
+
 /* The newest version compiled in. */
 int migrate_latest(void);
 
