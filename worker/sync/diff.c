@@ -55,16 +55,17 @@ selected_symbols(const struct snapshot *snap, const struct selected *sel, size_t
     return list;
 }
 
-/* The log does not tell what readers see (a first sync over existing rows, an edit from outside): put that right first. */
+/* The log does not tell what readers see (a first sync over existing rows, an edit from outside): put that
+ * right first. */
 static enum cs_rc
-baseline(PGconn *conn, struct diff *d, const char *universe, const char *environment, const char **old, size_t count,
-         struct cs_err *err)
+baseline(PGconn *conn, struct diff *d, const char *universe, const char *environment, const char **old,
+         size_t count, struct cs_err *err)
 {
     const char *params[] = {universe, environment};
     PGresult *res = NULL;
     enum cs_rc rc = pg_query(conn, "reading sync_changes_log",
-                             "SELECT u FROM universe_as_of($1, $2, 'infinity') u ORDER BY u COLLATE \"C\"", 2, params,
-                             &res, err);
+                             "SELECT u FROM universe_as_of($1, $2, 'infinity') u ORDER BY u COLLATE \"C\"", 2,
+                             params, &res, err);
     if (rc != CS_OK)
         return rc;
     size_t i = 0, logged = (size_t)PQntuples(res);
@@ -146,9 +147,10 @@ known_symbols(PGconn *conn, const json_t *leavers, json_t *known, struct cs_err 
     char *list = json_dumps(leavers, JSON_COMPACT);
     const char *params[] = {list};
     PGresult *res = NULL;
-    enum cs_rc rc = pg_query(conn, "looking up members that left",
-                             "SELECT symbol FROM symbols WHERE symbol IN (SELECT jsonb_array_elements_text($1::jsonb))", 1,
-                             params, &res, err);
+    enum cs_rc rc =
+        pg_query(conn, "looking up members that left",
+                 "SELECT symbol FROM symbols WHERE symbol IN (SELECT jsonb_array_elements_text($1::jsonb))",
+                 1, params, &res, err);
     for (int i = 0; rc == CS_OK && i < PQntuples(res); i++)
         json_object_set_new(known, PQgetvalue(res, i, 0), json_true());
     PQclear(res);
@@ -162,14 +164,16 @@ log_changes(PGconn *conn, const struct snapshot *snap, struct diff *d, struct cs
     json_t *leavers = json_array(), *known = json_object(), *seen = json_object(), *value;
     size_t at;
     for (size_t i = 0; i < d->count; i++)
-        json_array_foreach(d->items[i].removed, at, value)
-            if (snapshot_find(snap, json_string_value(value), json_string_length(value)) == SNAPSHOT_NONE)
-                json_array_append(leavers, value);
+        json_array_foreach(d->items[i].removed, at,
+                           value) if (snapshot_find(snap, json_string_value(value),
+                                                    json_string_length(value)) == SNAPSHOT_NONE)
+            json_array_append(leavers, value);
     enum cs_rc rc = json_array_size(leavers) ? known_symbols(conn, leavers, known, err) : CS_OK;
     for (size_t i = 0; rc == CS_OK && i < d->count; i++) {
         struct diff_universe *u = &d->items[i];
         bool delisted_here = false;
-        json_array_foreach(u->removed, at, value) {
+        json_array_foreach(u->removed, at, value)
+        {
             const char *symbol = json_string_value(value), *reason = "rules";
             if (snapshot_find(snap, symbol, json_string_length(value)) == SNAPSHOT_NONE) {
                 bool delisted = json_object_get(known, symbol) != NULL;
@@ -214,7 +218,8 @@ diff_run(PGconn *conn, const struct snapshot *snap, const struct previous *prev,
         u->universe = s->key;
         u->family = rules_family_name(s->rule->family);
         u->sel = s;
-        rc = compare_universe(conn, snap, previous_of(prev, s->key, outputs, s->rule->output_count), environment, d, u, err);
+        rc = compare_universe(conn, snap, previous_of(prev, s->key, outputs, s->rule->output_count),
+                              environment, d, u, err);
     }
     for (size_t i = 0; rc == CS_OK && i < prev->count; i++) {
         const struct previous_row *row = &prev->rows[i];

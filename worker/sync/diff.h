@@ -16,10 +16,10 @@
 struct diff_universe {
     const char *universe;
     const char *family;
-    const char *updated_at;         /* of the row before; "" when new */
-    const struct selected *sel;     /* NULL: it goes */
-    size_t before, after;           /* members */
-    json_t *added, *removed;        /* arrays of symbols, sorted */
+    const char *updated_at;     /* of the row before; "" when new */
+    const struct selected *sel; /* NULL: it goes */
+    size_t before, after;       /* members */
+    json_t *added, *removed;    /* arrays of symbols, sorted */
     bool existed;
 };
 
@@ -31,12 +31,12 @@ struct diff {
     size_t count;
     struct diff_universe *items;
     size_t log_count, log_room;
-    struct diff_log *log;           /* baseline rows first */
+    struct diff_log *log; /* baseline rows first */
     int64_t total_changes;
-    json_t *delisted;               /* array of symbols, each once, sorted */
+    json_t *delisted; /* array of symbols, each once, sorted */
     json_t *delisted_universes;
-    json_t *unknown;                /* array of symbols without a row in symbols */
-    json_t *keep;                   /* owns texts that log rows point to */
+    json_t *unknown; /* array of symbols without a row in symbols */
+    json_t *keep;    /* owns texts that log rows point to */
 };
 
 /* Compare. mask: families that were selected. d is the caller's to diff_fini, also after an error. */

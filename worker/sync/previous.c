@@ -14,7 +14,8 @@
 static const char previous_sql[] =
     "SELECT coalesce(c.type, r.type), coalesce(c.name, r.name), coalesce(c.key, r.key), "
     "coalesce(c.cache_type, r.cache_type), r.universe, "
-    "to_char(r.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), r.digest, c.content->'symbols', "
+    "to_char(r.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), r.digest, "
+    "c.content->'symbols', "
     "c.xmin::text::bigint = r.row_xmin "
     "FROM (SELECT type, name, key, cache_type, content, xmin FROM cache_entries "
     "      WHERE environment = $1 AND cache_type IS NOT NULL) c "
@@ -24,7 +25,8 @@ static const char previous_sql[] =
 static bool
 same(const struct rules_output *o, const struct previous_row *row)
 {
-    return strcmp(o->type, row->type) == 0 && strcmp(o->name, row->name) == 0 && strcmp(o->key, row->key) == 0;
+    return strcmp(o->type, row->type) == 0 && strcmp(o->name, row->name) == 0 &&
+           strcmp(o->key, row->key) == 0;
 }
 
 static const char *
@@ -45,9 +47,7 @@ members_of(const PGresult *res, int i)
     json_t *all = PQgetisnull(res, i, 7) ? NULL : json_loads(PQgetvalue(res, i, 7), 0, NULL);
     json_t *members = json_array(), *value;
     size_t at;
-    json_array_foreach(all, at, value)
-        if (json_is_string(value))
-            json_array_append(members, value);
+    json_array_foreach(all, at, value) if (json_is_string(value)) json_array_append(members, value);
     json_decref(all);
     return members;
 }
@@ -100,7 +100,8 @@ previous_find(const struct previous *prev, const struct rules_output *output)
 }
 
 const struct previous_row *
-previous_of(const struct previous *prev, const char *universe, const struct rules_output *outputs, size_t count)
+previous_of(const struct previous *prev, const char *universe, const struct rules_output *outputs,
+            size_t count)
 {
     const struct previous_row *gone = NULL;
     for (size_t o = 0; o < count; o++) {

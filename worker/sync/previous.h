@@ -14,12 +14,12 @@
 
 struct previous_row {
     const char *type, *name, *key, *cache_type;
-    const char *universe;   /* canonical name; NULL: neither recorded nor named by a rule without a partition */
+    const char *universe; /* canonical name; NULL: neither recorded nor named by a rule without a partition */
     const char *updated_at; /* of our last write, RFC 3339; "" when not recorded */
     const char *digest;     /* of our last write; "" when not recorded */
     json_t *members;        /* array of strings, as readers see them; empty when the row is gone */
     bool exists, recorded;
-    bool trusted;           /* recorded, there, and untouched since (xmin) */
+    bool trusted; /* recorded, there, and untouched since (xmin) */
 };
 
 struct previous {
@@ -29,14 +29,15 @@ struct previous {
 };
 
 /* Read the rows of an environment. prev is the caller's to previous_fini, also after an error. */
-enum cs_rc previous_load(PGconn *conn, const struct sync_rules *rules, const char *environment, struct previous *prev,
-                         struct cs_err *err) CS_MUSTCHECK;
+enum cs_rc previous_load(PGconn *conn, const struct sync_rules *rules, const char *environment,
+                         struct previous *prev, struct cs_err *err) CS_MUSTCHECK;
 void previous_fini(struct previous *prev);
 
 /* The row of that name, or NULL. */
 const struct previous_row *previous_find(const struct previous *prev, const struct rules_output *output);
 
-/* The row that tells a universe's members: the first of its outputs that is there, else one recorded, else NULL. */
+/* The row that tells a universe's members: the first of its outputs that is there, else one recorded, else
+ * NULL. */
 const struct previous_row *previous_of(const struct previous *prev, const char *universe,
                                        const struct rules_output *outputs, size_t count);
 

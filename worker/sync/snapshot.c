@@ -194,9 +194,10 @@ set_cap(struct loader *l, size_t i, char *const f[COLUMNS])
     if (f[STORED] && !parse_int(f[STORED], &s->stored_cap[i]))
         s->stored_cap[i] = INT64_MIN;
     l->caps->priced += have;
-    if (l->compute && have)
+    if (l->compute && have) {
         s->cap[i] = computed;
-    else if (s->stored_cap[i] != INT64_MIN)
+        s->flags[i] |= SNAPSHOT_PRICED;
+    } else if (s->stored_cap[i] != INT64_MIN)
         s->cap[i] = s->stored_cap[i];
     else if ((s->flags[i] & SNAPSHOT_ETF) && f[AUM] && parse_int(f[AUM], &aum))
         s->cap[i] = aum;

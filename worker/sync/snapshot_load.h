@@ -10,10 +10,10 @@
 
 /* What the load counted beside the columns. */
 struct snapshot_caps {
-    int64_t active_stocks;   /* active rows of type CS */
-    int64_t closed_stocks;   /* of those, with a usable close on the market date */
-    int64_t priced;          /* rows whose cap could be computed */
-    int64_t overflow;        /* rows whose product is beyond bigint; the stored cap stays */
+    int64_t active_stocks;    /* active rows of type CS */
+    int64_t closed_stocks;    /* of those, with a usable close on the market date */
+    int64_t priced;           /* rows whose cap could be computed */
+    int64_t overflow;         /* rows whose product is beyond bigint; the stored cap stays */
     char overflow_symbol[24]; /* the first of them */
 };
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session - opens, keeps, cancels and drops the connection of a pool thread.
+ *
+ * Owns: the PGconn and its cancel handle. Does not: run a sync. Thread: as sync.h says, call by call.
+ */
+#include "worker/sync/session.h"
+
+#include <stdlib.h>
+
+#include "common/mem.h"
+
+struct sync_session *
+sync_session_new(const struct sync_opts *opts)
+{
+    struct sync_session *s = cs_xcalloc(1, sizeof *s);
+    s->opts = *opts;
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+static void
+set_cancel(struct sync_session *s, PGcancel *cancel)
+{
+    pthread_mutex_lock(&s->lock);
+    PGcancel *old = s->cancel;
+    s->cancel = cancel;
+    pthread_mutex_unlock(&s->lock);
+    if (old)
+        PQfreeCancel(old);
+}
+
+void
+sync_session_drop(struct sync_session *s)
+{
+    set_cancel(s, NULL);
+    PQfinish(s->conn);
+    s->conn = NULL;
+}
+
+void
+sync_session_free(struct sync_session *s)
+{
+    if (!s)
+        return;
+    sync_session_drop(s);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+void
+sync_session_cancel(struct sync_session *s)
+{
+    char why[256];
+    pthread_mutex_lock(&s->lock);
+    if (s->cancel)
+        (void)PQcancel(s->cancel, why, sizeof why);
+    pthread_mutex_unlock(&s->lock);
+}
+
+PGconn *
+session_connect(struct sync_session *s, struct cs_err *err)
+{
+    if (s->conn && PQstatus(s->conn) == CONNECTION_OK && PQtransactionStatus(s->conn) == PQTRANS_IDLE)
+        return s->conn;
+    sync_session_drop(s);
+    s->conn = pg_connect(&(struct pg_opts){.uri = s->opts.database_uri,
+                                           .application_name = s->opts.application_name,
+                                           .idle_in_transaction_ms = s->opts.lease_ms,
+                                           .statement_timeout_ms = s->opts.statement_timeout_ms,
+                                           .lock_timeout_ms = s->opts.lock_timeout_ms},
+                         err);
+    if (s->conn)
+        set_cancel(s, PQgetCancel(s->conn));
+    return s->conn;
+}
+
+enum cs_rc
+sync_session_ping(struct sync_session *s, struct cs_err *err)
+{
+    PGconn *conn = session_connect(s, err);
+    if (!conn)
+        return err->rc;
+    enum cs_rc rc = pg_exec(conn, "ping", "SELECT 1", err);
+    if (rc != CS_OK)
+        sync_session_drop(s);
+    return rc;
+}
