@@ -39,7 +39,7 @@ HTTP   := $(call src,worker/http)
 CLI    := $(call src,worker/cli)
 EMBED  := $(sort $(wildcard worker/lua/*.lua deploy/sql/*.sql deploy/rules/*.json worker/http/*.json))
 UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(call src,tests/unit))
-PROGRAMS := $(BUILD)/cachesyncd $(BUILD)/cachesync-http $(BUILD)/cachesync
+PROGRAMS := $(if $(DAEMON),$(BUILD)/cachesyncd) $(if $(HTTP),$(BUILD)/cachesync-http) $(if $(CLI),$(BUILD)/cachesync)
 
 all: $(PROGRAMS) ## build the three programs into build/
 
