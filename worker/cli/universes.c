@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * universes - the verbs that ask the database about universes: members at a moment, and what changed. Any one
+ * thread.
+ */
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/cli/cli.h"
+#include "worker/sync/pg.h"
+
+#define STATEMENT_TIMEOUT_MS 30000u
+
+/* The newest memberships stand in the rows; those of a moment are folded from the log. */
+static const char members_now_sql[] =
+    "SELECT s.symbol FROM (SELECT content FROM cache_entries c"
+    "  WHERE c.universe = $1 AND c.environment = $2 AND c.cache_type IS NOT NULL ORDER BY EXISTS"
+    "  (SELECT FROM cache_sync_rows r WHERE (r.environment, r.type, r.name, r.key) ="
+    "   (c.environment, c.type, c.name, c.key)) DESC, type, name LIMIT 1) e,"
+    " LATERAL (SELECT m.text AS symbol, m.nr FROM jsonb_array_elements_text(e.content->'symbols')"
+    "  WITH ORDINALITY AS m (text, nr)) s ORDER BY s.nr";
+static const char members_at_sql[] =
+    "SELECT symbol FROM universe_as_of($1::text, $2::text, $3::timestamptz) AS symbol";
+static const char known_sql[] =
+    "SELECT 1 WHERE EXISTS (SELECT FROM cache_entries WHERE universe = $1 AND environment = $2"
+    "  AND cache_type IS NOT NULL)"
+    " OR EXISTS (SELECT FROM sync_changes_log WHERE universe = $1 AND environment = $2)";
+static const char history_sql[] =
+    "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS created_at,"
+    " action, symbol, coalesce(reason, '') AS reason, coalesce(job_id::text, '') AS job_id FROM "
+    "sync_changes_log"
+    " WHERE universe = $1 AND environment = $2 ORDER BY created_at DESC, id DESC LIMIT $3::int";
+
+struct question {
+    const char *verb;
+    const char *universe;
+    const char *environment;
+    const char *at; /* NULL: now */
+};
+
+static PGconn *
+open_database(const struct cli *cli, struct cs_err *err)
+{
+    struct pg_opts opts = {.uri = cli->cfg.database_uri,
+                           .application_name = "cachesync",
+                           .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
+
+    return pg_connect(&opts, err);
+}
+
+static enum cs_rc
+check_known(PGconn *conn, const struct question *q, struct cs_err *err)
+{
+    const char *params[] = {q->universe, q->environment};
+    PGresult *res = NULL;
+    enum cs_rc rc = pg_query(conn, "look for the universe", known_sql, 2, params, &res, err);
+
+    if (rc == CS_OK && PQntuples(res) == 0)
+        rc = cs_err_set(err, CS_ENOTFOUND, "no universe %s in environment %s; cachesync stats lists them",
+                        q->universe, q->environment);
+    PQclear(res);
+    return rc;
+}
+
+/* 42P01, 42703, 42883: a table, column or function of ours is missing. */
+static enum cs_rc
+explain(struct cs_err *err)
+{
+    static const char *const missing[] = {"42P01", "42703", "42883"};
+
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++)
+        if (strcmp(err->sqlstate, missing[i]) == 0)
+            return cs_err_code(err, CS_EINVAL, "schema_missing",
+                               "the database lacks the schema: run cachesync migrate");
+    return err->rc;
+}
+
+/* One column or row per line, tab-separated; with --json an object with the rows under name. */
+static void
+print_json(const struct question *q, const char *name, const PGresult *res)
+{
+    json_t *rows = json_array();
+    json_t *doc = json_pack("{s:s, s:s, s:s?, s:o}", "universe", q->universe, "environment", q->environment,
+                            "at", q->at, name, rows);
+
+    for (int row = 0; row < PQntuples(res); row++) {
+        json_t *item;
+
+        if (PQnfields(res) == 1) {
+            item = json_string(PQgetvalue(res, row, 0));
+        } else {
+            item = json_object();
+            for (int col = 0; col < PQnfields(res); col++)
+                json_object_set_new(item, PQfname(res, col), json_string(PQgetvalue(res, row, col)));
+        }
+        json_array_append_new(rows, item);
+    }
+    json_dumpf(doc, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(doc);
+}
+
+static void
+print_lines(const PGresult *res)
+{
+    for (int row = 0; row < PQntuples(res); row++)
+        for (int col = 0; col < PQnfields(res); col++)
+            printf("%s%c", PQgetvalue(res, row, col), col + 1 < PQnfields(res) ? '\t' : '\n');
+}
+
+/* Ask sql about q and print the answer. Returns an exit code. */
+static int
+answer(struct cli *cli, const struct question *q, const char *name, const char *sql, int count,
+       const char *const *params)
+{
+    struct cs_err err = {0};
+    PGconn *conn = open_database(cli, &err);
+    PGresult *res = NULL;
+    enum cs_rc rc;
+
+    if (conn == NULL)
+        return cli_fail(cli, q->verb, &err);
+    rc = check_known(conn, q, &err);
+    if (rc == CS_OK)
+        rc = pg_query(conn, q->verb, sql, count, params, &res, &err);
+    PQfinish(conn);
+    if (rc != CS_OK) {
+        explain(&err);
+        return cli_fail(cli, q->verb, &err);
+    }
+    if (cli->json)
+        print_json(q, name, res);
+    else
+        print_lines(res);
+    PQclear(res);
+    return CLI_OK;
+}
+
+int
+verb_members(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"at", required_argument, NULL, 't'},
+                                            {"environment", required_argument, NULL, 'e'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
+    struct question q = {.verb = "members", .environment = cli->cfg.environment};
+    const char *params[3];
+    int opt;
+
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (opt == 't')
+            q.at = optarg;
+        else if (opt == 'e')
+            q.environment = optarg;
+        else if (opt == 'j')
+            cli->json = true;
+        else
+            return cli_usage("members", "unknown option or missing value: %s", argv[optind - 1]);
+    }
+    if (argc - optind != 1)
+        return cli_usage("members", "name one universe");
+    q.universe = argv[optind];
+    params[0] = q.universe;
+    params[1] = q.environment;
+    params[2] = q.at;
+    return answer(cli, &q, "symbols", q.at != NULL ? members_at_sql : members_now_sql, q.at != NULL ? 3 : 2,
+                  params);
+}
+
+int
+cli_universe_history(struct cli *cli, const char *universe, const char *environment, int limit)
+{
+    struct question q = {.verb = "history",
+                         .universe = universe,
+                         .environment = environment != NULL ? environment : cli->cfg.environment};
+    char limit_text[16];
+    const char *params[] = {q.universe, q.environment, limit_text};
+
+    snprintf(limit_text, sizeof limit_text, "%d", limit);
+    return answer(cli, &q, "changes", history_sql, 3, params);
+}
