@@ -2,7 +2,8 @@
 # cachesync migrate: an empty database, AppV2's, again, down, too new; and no jsonb that the generated columns refuse.
 # shellcheck source=../support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
-start_postgres # shellcheck disable=SC2119
+# shellcheck disable=SC2119
+start_postgres
 CS=$BUILD/cachesync
 
 fresh() { psql -X -q -d "${DATABASE_URI/tickstock/postgres}" -c 'DROP DATABASE tickstock' -c 'CREATE DATABASE tickstock'; }
