@@ -62,6 +62,7 @@ is "$(as_of 2024-05-05Z)" 'A' 'a removed symbol is gone'
 is "$("$CS" members top_50 --at 2024-05-02T00:00:00Z | tr '\n' ' ')" 'A B ' 'members --at prints them'
 "$CS" members no_such_universe >/dev/null 2>&1
 is $? 1 'an unknown universe fails'
+like "$("$CS" members top_50 --at yesterdayish 2>&1)" '--at is not a time' 'a bad time is named with the remedy'
 
 # ---- down keeps what is not ours
 sql "INSERT INTO symbols (symbol, type) VALUES ('A', 'CS')"

@@ -65,16 +65,23 @@ check_known(PGconn *conn, const struct question *q, struct cs_err *err)
     return rc;
 }
 
-/* 42P01, 42703, 42883: a table, column or function of ours is missing. */
+/* What PostgreSQL's refusals mean here. */
 static enum cs_rc
 explain(struct cs_err *err)
 {
-    static const char *const missing[] = {"42P01", "42703", "42883"};
+    static const struct {
+        const char *sqlstate, *code, *msg;
+    } table[] = {
+        {"42P01", "schema_missing", "the database lacks the schema: run cachesync migrate"},
+        {"42703", "schema_missing", "the database lacks a column of the schema: run cachesync migrate"},
+        {"42883", "schema_missing", "the database lacks universe_as_of: run cachesync migrate"},
+        {"22007", "invalid_time", "--at is not a time: write it as 2024-06-03T20:00:00Z"},
+        {"22008", "invalid_time", "--at is out of range: write it as 2024-06-03T20:00:00Z"},
+    };
 
-    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++)
-        if (strcmp(err->sqlstate, missing[i]) == 0)
-            return cs_err_code(err, CS_EINVAL, "schema_missing",
-                               "the database lacks the schema: run cachesync migrate");
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strcmp(err->sqlstate, table[i].sqlstate) == 0)
+            return cs_err_code(err, CS_EINVAL, table[i].code, "%s", table[i].msg);
     return err->rc;
 }
 
@@ -125,7 +132,7 @@ answer(struct cli *cli, const struct question *q, const char *name, const char *
         return cli_fail(cli, q->verb, &err);
     rc = check_known(conn, q, &err);
     if (rc == CS_OK)
-        rc = pg_query(conn, q->verb, sql, count, params, &res, &err);
+        rc = pg_query(conn, "ask the database", sql, count, params, &res, &err);
     PQfinish(conn);
     if (rc != CS_OK) {
         explain(&err);
