@@ -1,5 +1,5 @@
 -- One day of the NASDAQ screener into symbols and ohlcv_daily. Run by load-screener: the file on standard input, the day
--- in the variable "day". One transaction.
+-- in the variable "day", "complete" true or false. One transaction.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SET client_encoding = 'UTF8';
@@ -42,8 +42,9 @@ SELECT DISTINCT ON (symbol) symbol, name, pg_temp.type_of(symbol, name) AS type,
  WHERE symbol <> '' AND length(symbol) <= 20
  ORDER BY symbol;
 
--- Into a market without stocks everybody comes with the year of the file; later, who is new was listed today.
-SELECT EXISTS (SELECT FROM symbols WHERE type = 'CS') AS known \gset
+-- When most of the file is new, it is a first load, and everybody has been listed since the year of the file; later, who is
+-- new was listed on that day.
+SELECT 2 * count(s.symbol) >= count(*) AS known FROM listed AS l LEFT JOIN symbols AS s USING (symbol) \gset
 -- Share counts follow from cap and price, and stay until they are off by more than rounding explains.
 INSERT INTO symbols AS s (symbol, name, exchange, market, type, active, market_cap, weighted_shares_outstanding, sector, industry,
                           country, list_date, last_updated)
@@ -60,6 +61,9 @@ ON CONFLICT (symbol) DO UPDATE
                 THEN s.weighted_shares_outstanding ELSE excluded.weighted_shares_outstanding END,
        sector = coalesce(excluded.sector, s.sector), industry = coalesce(excluded.industry, s.industry),
        country = coalesce(excluded.country, s.country), last_updated = excluded.last_updated;
+
+UPDATE symbols AS s SET active = false, last_updated = :'day'::date + time '16:00'
+ WHERE :'complete'::boolean AND s.active AND s.type <> 'ETF' AND NOT EXISTS (SELECT FROM listed AS l WHERE l.symbol = s.symbol);
 
 INSERT INTO ohlcv_daily AS o (symbol, date, open, high, low, close, volume)
 SELECT symbol, :'day'::date, close, close, close, close, volume FROM listed WHERE close > 0

@@ -78,6 +78,13 @@ is "$(sql "SELECT symbol, market_cap, weighted_shares_outstanding, list_date, ac
     'AAA|6000000|2000000|2011-01-01|t|Semiconductors
 DDD|9000000000|7293355|1999-01-01|t|Biotechnology
 NEW|1000|100|2024-05-10|t|Software' 'a later day updates, lists the new and keeps the rest'
+ok 'a complete file' load --complete "$SCRATCH/two.csv" 2024-05-10
+is "$(sql 'SELECT symbol, active FROM symbols ORDER BY 1')" 'AAA|t
+BBBW|f
+CCC^A|f
+DDD|f
+EEE|t
+NEW|t' 'who is not in it is inactive, but for ETFs'
 ok 'without a day' load "$SCRATCH/two.csv"
 is "$(sql 'SELECT max(date) FROM ohlcv_daily')" "$newest" 'it is the newest weekday'
 
