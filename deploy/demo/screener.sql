@@ -12,22 +12,22 @@ CREATE TEMP TABLE screener (symbol text, name text, last_sale text, net_change t
 CREATE FUNCTION pg_temp.plain(text) RETURNS numeric LANGUAGE sql IMMUTABLE
     AS $$ SELECT CASE WHEN t ~ '^[0-9]{1,24}(\.[0-9]{0,8})?$' THEN t::numeric END FROM translate(trim($1), '$,', '') AS t $$;
 
--- The file has no type; the name tells. The first line that matches decides; a depositary share of preferred stock is
--- preferred, a caret in the symbol always is.
+-- The file has no type; the name tells, without what it says in brackets. The first line that matches decides.
 CREATE FUNCTION pg_temp.type_of(symbol text, name text) RETURNS text LANGUAGE sql IMMUTABLE
     AS $$ SELECT CASE WHEN symbol ~ '\^' THEN 'PFD'
-                      WHEN name ~* '\m(ETN|ETNs|Exchange Traded Notes?)\M' THEN 'ETN'
-                      WHEN name ~* '\m(ETF|Exchange Traded Fund)\M' THEN 'ETF'
-                      WHEN name ~* '\m(Preferred|Preference|Pfd)\M' THEN 'PFD'
-                      WHEN name ~* '\m(Warrants?|Wts?)\M' THEN 'WARRANT'
-                      WHEN name ~* '\m(Rights?|Rts|CVR)\M' THEN 'RIGHT'
-                      WHEN name ~* '\m(Notes|Debentures|Bonds due|due 20[0-9]{2})\M' THEN 'NOTE'
-                      WHEN name ~* '\m(American Depositary|American Depository|ADS|ADR)\M' THEN 'ADRC'
-                      WHEN name ~* '\m(Common|Limited Partner(ship)?|Depositary|Trust|LP) Units?\M' THEN 'CS'
-                      WHEN name ~* '\mUnits?\M' THEN 'UNIT'
-                      WHEN name ~* '\m(Common|Ordinary|Capital) (Stock|Shares?)\M' THEN 'CS'
-                      WHEN name ~* '\m(Fund|Closed[- ]End)\M' THEN 'FUND'
-                      ELSE 'CS' END $$;
+                      WHEN bare ~* '\m(ETNs?|Exchange Traded Notes?)\M' THEN 'ETN'
+                      WHEN bare ~* '\m(ETF|Exchange Traded Fund)\M' THEN 'ETF'
+                      WHEN bare ~* '\m(Warrants?|Wts?)\M' THEN 'WARRANT'
+                      WHEN bare ~* '\m(Rights?|Rts|CVR)\M' THEN 'RIGHT'
+                      WHEN bare ~* '\m(Notes|Debentures|Bonds due|due 20[0-9]{2})\M' THEN 'NOTE'
+                      WHEN bare ~* '\m(Preferred|Preference) (Stock|Shares?|Units?)\M' THEN 'PFD'
+                      WHEN bare ~* '\m(Fund|Closed[- ]End)\M' THEN 'FUND'
+                      WHEN bare ~* '\m(Preferred|Preference|Pfd)\M' THEN 'PFD'
+                      WHEN bare ~* '\m(American Depositary|American Depository|ADS|ADR)\M' THEN 'ADRC'
+                      WHEN bare ~* '\m(Common|Limited Partner(ship)?|Depositary|Trust|LP) Units?\M' THEN 'CS'
+                      WHEN bare ~* '\m(Sub)?Units?\M' THEN 'UNIT'
+                      ELSE 'CS' END
+           FROM regexp_replace(name, '\([^)]*\)', '', 'g') AS bare $$;
 
 CREATE TEMP TABLE listed ON COMMIT DROP AS
 SELECT DISTINCT ON (symbol) symbol, name, pg_temp.type_of(symbol, name) AS type, close,
