@@ -79,7 +79,7 @@ check: check-packages ## build and pass every test (installs what is missing)
 check-installed: all unit
 	BUILD=$(abspath $(BUILD)) sh tests/run $(TESTS)
 check-shell:
-	shellcheck -x -P SCRIPTDIR $$(git ls-files '*.sh' 2>/dev/null | grep . || find tests deploy -name '*.sh') tests/run deploy/demo/demo
+	shellcheck -x -P SCRIPTDIR $$(git ls-files '*.sh' 2>/dev/null | grep . || find tests deploy -name '*.sh') tests/run deploy/demo/demo deploy/demo/load-screener
 
 # ---- to see it ------------------------------------------------------------------------------------------------------
 demo: demo-packages ## show the main job from nothing: servers, a market, a sync watched live, a second day
