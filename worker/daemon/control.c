@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control - cancel commands from P:control, on a connection of its own, and imports that start a sync.
+ *
+ * Starts behind the newest entry there is; keeps its place over reconnects. Runs no job itself.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "worker/daemon/daemon.h"
+
+#define BLOCK_MS "2000"
+#define READ_TIMEOUT_MS 6000
+#define MESSAGE_MAX (1 << 20)
+
+static void control_read(struct daemon *d);
+
+static void
+obey(struct daemon *d, const struct cs_reply *entry)
+{
+    const char *id = cs_reply_str(cs_reply_at(entry, 0), NULL);
+    const struct cs_reply *fields = cs_reply_at(entry, 1);
+    size_t count = cs_reply_len(fields) / 2;
+    struct cs_field *list = cs_xcalloc(count + 1, sizeof(*list));
+    struct cs_err err = {0};
+    struct cs_command cmd;
+
+    for (size_t i = 0; i < count; i++) {
+        list[i].name = cs_reply_str(cs_reply_at(fields, 2 * i), &list[i].name_len);
+        list[i].value = cs_reply_str(cs_reply_at(fields, 2 * i + 1), &list[i].value_len);
+    }
+    cs_command_init(&cmd, d->cfg.environment, "stream");
+    if (cs_command_decode(&cmd, list, count, &err) != CS_OK)
+        CS_LOG(CS_LOG_WARN, "control_invalid", NULL, cs_kv_s("entry", id), cs_kv_s("error", err.msg));
+    else if (cmd.verb == CS_VERB_CANCEL)
+        jobs_cancel(d, cmd.job_id);
+    else
+        CS_LOG(CS_LOG_WARN, "control_ignored", NULL, cs_kv_s("entry", id),
+               cs_kv_s("command", cs_verb_name(cmd.verb)));
+    free(list);
+    if (id)
+        snprintf(d->control_id, sizeof(d->control_id), "%s", id);
+}
+
+static void
+on_control_reply(const struct cs_reply *reply, void *arg)
+{
+    struct daemon *d = arg;
+    const struct cs_reply *entries = cs_reply_at(cs_reply_at(reply, 0), 1);
+
+    if (!reply)
+        return;
+    if (cs_reply_is_error(reply, NULL)) {
+        CS_LOG(CS_LOG_WARN, "control_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+        cs_redis_drop(d->control, "P:control cannot be read"); /* reconnects with backoff */
+        return;
+    }
+    for (size_t i = 0; i < cs_reply_len(entries); i++)
+        obey(d, cs_reply_at(entries, i));
+    control_read(d);
+}
+
+static void
+control_read(struct daemon *d)
+{
+    const char *argv[] = {"XREAD",  "COUNT",   "100",           "BLOCK",
+                          BLOCK_MS, "STREAMS", d->keys.control, d->control_id};
+
+    if (cs_redis_call(d->control, on_control_reply, d, READ_TIMEOUT_MS, 8, argv, NULL) != CS_OK)
+        return; /* control_up reads again */
+}
+
+static void
+on_newest_reply(const struct cs_reply *reply, void *arg)
+{
+    struct daemon *d = arg;
+    const char *id = cs_reply_str(cs_reply_at(cs_reply_at(reply, 0), 0), NULL);
+
+    if (!reply)
+        return;
+    snprintf(d->control_id, sizeof(d->control_id), "%s", id ? id : "0-0");
+    control_read(d);
+}
+
+void
+control_up(struct daemon *d)
+{
+    const char *argv[] = {"XREVRANGE", d->keys.control, "+", "-", "COUNT", "1"};
+
+    if (d->control_id[0])
+        control_read(d);
+    else if (cs_redis_call(d->control, on_newest_reply, d, 0, 6, argv, NULL) != CS_OK)
+        return; /* the next up asks again */
+}
+
+static void
+on_autostart_reply(const struct cs_reply *reply, void *arg)
+{
+    (void)arg;
+    if (cs_reply_type(reply) == CS_REPLY_STRING)
+        CS_LOG(CS_LOG_INFO, "autostart", cs_reply_str(reply, NULL));
+    else if (cs_reply_is_error(reply, NULL))
+        CS_LOG(CS_LOG_WARN, "autostart_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+}
+
+void
+control_on_message(const char *channel, const char *payload, size_t len_bytes, void *arg)
+{
+    struct daemon *d = arg;
+    json_t *m = cs_json_parse(payload, len_bytes, MESSAGE_MAX, NULL), *run;
+    const char *event = json_string_value(json_object_get(m, "event"));
+    struct args a = {0};
+
+    if (strcmp(channel, CS_CH_IMPORT_DONE) == 0 || (event && strcmp(event, "data_import_completed") == 0)) {
+        run = json_object_get(json_object_get(m, "payload"), "run_id");
+        if (!run)
+            run = json_object_get(m, "run_id");
+        args_add(&a, d->keys.commands);
+        args_give(&a, cs_xasprintf("%s:idem:", d->keys.prefix));
+        if (json_is_integer(run))
+            args_int(&a, json_integer_value(run));
+        else
+            args_add(&a, json_is_string(run) ? json_string_value(run) : "");
+        args_bytes(&a, payload, len_bytes);
+        if (cs_redis_eval(d->redis, "worker/lua/autostart.lua", on_autostart_reply, d, 1, (int)a.count, a.v,
+                          a.len) != CS_OK)
+            CS_LOG(CS_LOG_WARN, "autostart_missed", NULL, cs_kv_s("reason", "Redis is away"));
+        args_fini(&a);
+    }
+    json_decref(m);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * intake - reads the command stream on a connection of its own, never more than there are free threads.
+ *
+ * After every (re)connect the own pending entries first (id 0 on), then new ones. Decides nothing about jobs.
+ */
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "worker/daemon/daemon.h"
+
+#define BLOCK_MS "2000"
+#define READ_TIMEOUT_MS 6000
+#define RETRY_MS 500
+
+static void
+read_later(struct daemon *d)
+{
+    const struct timeval after = {.tv_usec = RETRY_MS * 1000};
+
+    evtimer_add(d->read_again, &after);
+}
+
+void
+on_intake_timer(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    intake_read(arg);
+}
+
+static void
+on_group_reply(const struct cs_reply *reply, void *arg)
+{
+    struct daemon *d = arg;
+
+    d->reading = false;
+    if (!reply)
+        return;
+    if (cs_reply_is_error(reply, NULL) && !cs_reply_is_error(reply, "BUSYGROUP")) {
+        CS_LOG(CS_LOG_WARN, "group_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+        read_later(d);
+        return;
+    }
+    d->group_ready = true;
+    intake_read(d);
+}
+
+static void
+create_group(struct daemon *d)
+{
+    const char *argv[] = {"XGROUP", "CREATE", d->keys.commands, CS_GROUP, "0", "MKSTREAM"};
+
+    d->reading = cs_redis_call(d->reader, on_group_reply, d, 0, 6, argv, NULL) == CS_OK;
+}
+
+/* Own history: the last id of the page, so that the next page follows it. */
+static void
+history_page(struct daemon *d, const struct cs_reply *entries)
+{
+    size_t n = cs_reply_len(entries);
+    const char *id = n ? cs_reply_str(cs_reply_at(cs_reply_at(entries, n - 1), 0), NULL) : NULL;
+
+    if (id)
+        snprintf(d->history_id, sizeof(d->history_id), "%s", id);
+    else
+        d->history_done = true;
+}
+
+static void
+on_read_reply(const struct cs_reply *reply, void *arg)
+{
+    struct daemon *d = arg;
+    const struct cs_reply *entries;
+
+    d->reading = false;
+    if (!reply)
+        return;
+    if (cs_reply_is_error(reply, NULL)) {
+        if (cs_reply_is_error(reply, "NOGROUP") || cs_reply_is_error(reply, "UNBLOCKED"))
+            d->group_ready = false;
+        CS_LOG(CS_LOG_WARN, "read_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+        read_later(d);
+        return;
+    }
+    d->last_read_ms = cs_clock_wall_ms();
+    entries = cs_reply_at(cs_reply_at(cs_reply_at(reply, 0), 0) ? cs_reply_at(reply, 0) : NULL, 1);
+    if (!d->history_done)
+        history_page(d, entries);
+    jobs_take(d, entries);
+    intake_read(d);
+}
+
+void
+intake_read(struct daemon *d)
+{
+    size_t threads = (size_t)d->cfg.workers;
+    char count[24];
+    const char *argv[] = {"XREADGROUP", "GROUP",  CS_GROUP,  d->name,          "COUNT", count,
+                          "BLOCK",      BLOCK_MS, "STREAMS", d->keys.commands, ">"};
+
+    if (d->reading || d->stopping || !cs_redis_is_up(d->reader) || !cs_redis_is_up(d->redis))
+        return;
+    if (!d->group_ready) {
+        create_group(d);
+        return;
+    }
+    if (d->held >= threads) {
+        d->last_read_ms = cs_clock_wall_ms(); /* busy, not deaf: a finished job reads on */
+        return;
+    }
+    snprintf(count, sizeof(count), "%zu", threads - d->held);
+    if (!d->history_done)
+        argv[10] = d->history_id;
+    d->reading = cs_redis_call(d->reader, on_read_reply, d, READ_TIMEOUT_MS, 11, argv, NULL) == CS_OK;
+}
+
+void
+intake_up(struct daemon *d)
+{
+    d->group_ready = d->history_done = d->reading = false;
+    snprintf(d->history_id, sizeof(d->history_id), "0");
+    intake_read(d);
+}
+
+void
+intake_down(struct daemon *d)
+{
+    d->reading = false;
+}

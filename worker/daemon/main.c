@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cachesyncd - sets the parts up, runs the loop, takes signals, takes the parts down.
+ *
+ * SIGTERM, SIGINT: finish or hand back within the grace time; the second one stops at once. SIGHUP: log and
+ * rules anew.
+ */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "worker/daemon/daemon.h"
+
+#define ABOUT                                                                                                \
+    "the cachesync worker: reads commands from a Redis stream and keeps cache_entries in step with the "     \
+    "market"
+
+/* ---- signals ---- */
+
+void
+daemon_maybe_stop(struct daemon *d)
+{
+    if (!d->stopping || d->jobs || d->stopped)
+        return;
+    d->stopped = true;
+    event_base_loopexit(d->base, NULL);
+}
+
+static void
+on_signal_stop(evutil_socket_t sig, short what, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)what;
+    if (d->stopping) {
+        CS_LOG(CS_LOG_WARN, "stop_now", NULL);
+        d->exit_code = 128 + (int)sig;
+        event_base_loopbreak(d->base);
+        return;
+    }
+    CS_LOG(CS_LOG_INFO, "stopping", NULL, cs_kv_i("grace_s", d->cfg.grace_s));
+    d->stopping = true;
+    d->stop_us = cs_clock_mono_us() + d->cfg.grace_s * 1000000;
+    jobs_stop(d);
+    daemon_maybe_stop(d);
+}
+
+void
+daemon_reload_rules(struct daemon *d)
+{
+    struct sync_rules *rules = NULL;
+    struct cs_err err = {0};
+
+    if (rules_load(d->cfg.rules_path, &rules, &err) != CS_OK) {
+        CS_LOG(CS_LOG_ERROR, "rules_refused", NULL, cs_kv_s("error", err.msg),
+               cs_kv_s("kept", d->rules->digest));
+        return;
+    }
+    d->retired = cs_xrealloc(d->retired, (d->retired_count + 1) * sizeof(struct sync_rules *));
+    d->retired[d->retired_count++] = d->rules; /* running jobs may read it */
+    d->rules = rules;
+    if (pool_idle(d->pool) == (size_t)d->cfg.workers)
+        while (d->retired_count)
+            rules_free(d->retired[--d->retired_count]);
+    CS_LOG(CS_LOG_INFO, "rules_loaded", NULL, cs_kv_s("digest", rules->digest),
+           cs_kv_i("universes", (int64_t)rules->count));
+}
+
+static void
+on_signal_reload(evutil_socket_t sig, short what, void *arg)
+{
+    struct cs_err err = {0};
+
+    (void)sig;
+    (void)what;
+    if (cs_log_reopen(&err) != CS_OK)
+        CS_LOG(CS_LOG_ERROR, "log_not_reopened", NULL, cs_kv_s("error", err.msg));
+    daemon_reload_rules(arg);
+}
+
+/* ---- connections ---- */
+
+static void
+on_redis_up(void *arg)
+{
+    struct daemon *d = arg;
+
+    CS_LOG(CS_LOG_INFO, "redis_up", NULL);
+    d->redis_down_said = false;
+    upkeep_heartbeat(d);
+    jobs_redis_up(d);
+    intake_read(d);
+}
+
+static void
+on_redis_down(const struct cs_err *why, void *arg)
+{
+    struct daemon *d = arg;
+
+    if (!d->redis_down_said)
+        CS_LOG(CS_LOG_ERROR, "redis_down", NULL, cs_kv_s("error", why->msg),
+               cs_kv_s("remedy", "check REDIS_URL; trying again"));
+    d->redis_down_said = true;
+}
+
+static void
+on_reader_up(void *arg)
+{
+    intake_up(arg);
+}
+
+static void
+on_reader_down(const struct cs_err *why, void *arg)
+{
+    (void)why;
+    intake_down(arg);
+}
+
+static void
+on_control_up(void *arg)
+{
+    control_up(arg);
+}
+
+static struct cs_redis *
+connect_redis(struct daemon *d, void (*up)(void *), void (*down)(const struct cs_err *, void *),
+              void (*message)(const char *, const char *, size_t, void *))
+{
+    struct cs_redis_opts opts = {.base = d->base,
+                                 .addr = &d->cfg.redis,
+                                 .name = "cachesyncd",
+                                 .on_up = up,
+                                 .on_down = down,
+                                 .on_message = message,
+                                 .arg = d};
+
+    return cs_redis_new(&opts);
+}
+
+/* ---- life ---- */
+
+static void
+name_self(struct daemon *d)
+{
+    int64_t now_ms = cs_clock_wall_ms();
+
+    if (gethostname(d->host, sizeof(d->host) - 1) < 0 || !d->host[0])
+        snprintf(d->host, sizeof(d->host), "localhost");
+    cs_time_format(now_ms, d->started_at);
+    snprintf(d->name, sizeof(d->name), "%s.%ld.%lld", d->host, (long)getpid(), (long long)now_ms);
+    srandom((unsigned)(now_ms ^ getpid()));
+}
+
+static void
+watch_signals(struct daemon *d)
+{
+    d->signals[0] = evsignal_new(d->base, SIGTERM, on_signal_stop, d);
+    d->signals[1] = evsignal_new(d->base, SIGINT, on_signal_stop, d);
+    d->signals[2] = evsignal_new(d->base, SIGHUP, on_signal_reload, d);
+    for (size_t i = 0; i < 3; i++)
+        event_add(d->signals[i], NULL);
+}
+
+static enum cs_rc
+set_up(struct daemon *d, struct cs_err *err)
+{
+    static const char *const imports[] = {CS_CH_IMPORT_STATUS, CS_CH_IMPORT_DONE};
+    const struct timeval tick = {.tv_usec = 250000};
+    struct pool_opts pool = {.cfg = &d->cfg, .on_report = jobs_on_report, .arg = d};
+    enum cs_rc rc = rules_load(d->cfg.rules_path, &d->rules, err);
+
+    if (rc != CS_OK)
+        return rc;
+    d->base = event_base_new();
+    if (!d->base)
+        return cs_err_set(err, CS_EIO, "cannot make an event loop");
+    pool.base = d->base;
+    watch_signals(d);
+    d->pool = pool_new(&pool, err);
+    if (!d->pool)
+        return err->rc;
+    d->read_again = evtimer_new(d->base, on_intake_timer, d);
+    d->tick = event_new(d->base, -1, EV_PERSIST, on_upkeep_tick, d);
+    event_add(d->tick, &tick);
+    d->redis = connect_redis(d, on_redis_up, on_redis_down, NULL);
+    d->reader = connect_redis(d, on_reader_up, on_reader_down, NULL);
+    d->control = connect_redis(d, on_control_up, NULL, NULL);
+    if (d->cfg.autostart) {
+        d->imports = connect_redis(d, NULL, NULL, control_on_message);
+        cs_redis_subscribe(d->imports, imports, 2);
+    }
+    return CS_OK;
+}
+
+static void
+say_goodbye(struct daemon *d)
+{
+    char key[CS_KEY_MAX];
+    const struct timeval moment = {.tv_usec = 100000};
+
+    if (!d->redis || !cs_redis_is_up(d->redis) || !d->stopped)
+        return;
+    if (cs_redis_call(d->redis, NULL, NULL, 0, 2,
+                      (const char *[]){"DEL", cs_key_worker(&d->keys, d->name, key)}, NULL) == CS_OK) {
+        event_base_loopexit(d->base, &moment); /* lets hand-backs and this leave */
+        event_base_dispatch(d->base);
+    }
+}
+
+static void
+take_down(struct daemon *d)
+{
+    struct cs_redis *connections[] = {d->imports, d->control, d->reader, d->redis};
+
+    pool_free(d->pool);
+    for (size_t i = 0; i < 4; i++)
+        if (connections[i])
+            cs_redis_free(connections[i]);
+    while (d->jobs)
+        jobs_drop(d->jobs);
+    for (size_t i = 0; i < 3; i++)
+        if (d->signals[i])
+            event_free(d->signals[i]);
+    if (d->tick)
+        event_free(d->tick);
+    if (d->read_again)
+        event_free(d->read_again);
+    if (d->base)
+        event_base_free(d->base);
+    while (d->retired_count)
+        rules_free(d->retired[--d->retired_count]);
+    free(d->retired);
+    if (d->rules)
+        rules_free(d->rules);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct daemon d = {.database = "unknown"};
+    struct cs_err err = {0};
+    int exit_code;
+
+    if (!cs_config_main(&d.cfg, argc, argv, ABOUT, &exit_code)) {
+        cs_config_fini(&d.cfg);
+        return exit_code;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    cs_keys_init(&d.keys, d.cfg.key_prefix);
+    name_self(&d);
+    if (cs_config_open_log(&d.cfg, &err) != CS_OK || set_up(&d, &err) != CS_OK) {
+        fprintf(stderr, "cachesyncd: %s\n", err.msg);
+        d.exit_code = 2;
+    } else {
+        CS_LOG(CS_LOG_INFO, "started", NULL, cs_kv_s("name", d.name), cs_kv_s("version", CS_VERSION),
+               cs_kv_i("threads", d.cfg.workers), cs_kv_s("rules", d.rules->digest));
+        event_base_dispatch(d.base);
+        say_goodbye(&d);
+        CS_LOG(CS_LOG_INFO, "stopped", NULL, cs_kv_i("held", (int64_t)d.held));
+    }
+    take_down(&d);
+    cs_config_fini(&d.cfg);
+    return d.exit_code;
+}

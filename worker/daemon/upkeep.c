@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * upkeep - once a second: heartbeat, deadlines; every third of a lease: renewal and takeover; a probe of
+ * PostgreSQL.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "worker/daemon/daemon.h"
+
+#define HEARTBEAT_TTL_MS "10000"
+#define TICKS_A_SECOND 4
+#define PROBE_TICKS (5 * TICKS_A_SECOND)
+
+void
+upkeep_heartbeat(struct daemon *d)
+{
+    char key[CS_KEY_MAX], when[CS_TIME_LEN + 1];
+    struct args a = {0};
+    json_t *ids = json_array();
+    int64_t busy = 0;
+
+    for (const struct job *job = d->jobs; job; job = job->next)
+        if (job->state == JOB_RUNNING) {
+            busy++;
+            json_array_append_new(ids, json_string(job->job_id));
+        }
+    args_add(&a, "HSET");
+    args_add(&a, cs_key_worker(&d->keys, d->name, key));
+    args_pair(&a, "host", d->host);
+    args_add(&a, "pid");
+    args_int(&a, getpid());
+    args_pair(&a, "version", CS_VERSION);
+    args_pair(&a, "started_at", d->started_at);
+    args_add(&a, "threads");
+    args_int(&a, d->cfg.workers);
+    args_add(&a, "busy");
+    args_int(&a, busy);
+    args_add(&a, "jobs");
+    args_give(&a, cs_json_dump(ids));
+    args_add(&a, "completed");
+    args_int(&a, d->completed);
+    args_add(&a, "failed");
+    args_int(&a, d->failed);
+    args_add(&a, "retried");
+    args_int(&a, d->retried);
+    args_pair(&a, "database", d->database);
+    if (d->last_read_ms) {
+        cs_time_format(d->last_read_ms, when);
+        args_pair(&a, "last_read", when);
+        args_add(&a, "last_read_ms");
+        args_int(&a, d->last_read_ms);
+    }
+    if (cs_redis_call(d->redis, NULL, NULL, 0, (int)a.count, a.v, a.len) != CS_OK ||
+        cs_redis_call(d->redis, NULL, NULL, 0, 3, (const char *[]){"PEXPIRE", key, HEARTBEAT_TTL_MS}, NULL) !=
+            CS_OK)
+        CS_LOG(CS_LOG_DEBUG, "heartbeat_missed", NULL);
+    args_fini(&a);
+    json_decref(ids);
+}
+
+static void
+on_renew_reply(const struct cs_reply *reply, void *arg)
+{
+    struct daemon *d = arg;
+
+    for (size_t i = 0; i < cs_reply_len(reply); i++)
+        for (struct job *job = d->jobs; job; job = job->next)
+            if (job->state == JOB_RUNNING &&
+                !strcmp(job->entry_id, cs_reply_str(cs_reply_at(reply, i), NULL))) {
+                CS_LOG(CS_LOG_WARN, "lease_lost", job->job_id);
+                job->lost = true;
+                pool_cancel(d->pool, &job->work);
+            }
+}
+
+static void
+renew(struct daemon *d)
+{
+    struct args a = {0};
+
+    args_add(&a, d->keys.commands);
+    args_add(&a, CS_GROUP);
+    args_add(&a, d->name);
+    for (const struct job *job = d->jobs; job; job = job->next)
+        args_add(&a, job->entry_id);
+    if (a.count > 3 && cs_redis_eval(d->redis, "worker/lua/renew.lua", on_renew_reply, d, 1, (int)a.count,
+                                     a.v, a.len) != CS_OK)
+        CS_LOG(CS_LOG_DEBUG, "renewal_missed", NULL);
+    args_fini(&a);
+}
+
+static void
+on_takeover_reply(const struct cs_reply *reply, void *arg)
+{
+    if (cs_reply_is_error(reply, NULL)) {
+        if (!cs_reply_is_error(reply, "NOGROUP"))
+            CS_LOG(CS_LOG_WARN, "takeover_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+        return;
+    }
+    if (cs_reply_len(reply))
+        CS_LOG(CS_LOG_INFO, "takeover", NULL, cs_kv_i("entries", (int64_t)cs_reply_len(reply)));
+    jobs_take(arg, reply);
+}
+
+static void
+takeover(struct daemon *d)
+{
+    struct args a = {0};
+    size_t threads = (size_t)d->cfg.workers;
+
+    args_add(&a, d->keys.commands);
+    args_add(&a, CS_GROUP);
+    args_add(&a, d->name);
+    args_int(&a, d->cfg.lease_ms);
+    args_int(&a, d->held < threads ? (int64_t)(threads - d->held) : 0);
+    args_give(&a, cs_xasprintf("%s:worker:", d->keys.prefix));
+    if (cs_redis_eval(d->redis, "worker/lua/takeover.lua", on_takeover_reply, d, 1, (int)a.count, a.v,
+                      a.len) != CS_OK)
+        CS_LOG(CS_LOG_DEBUG, "takeover_missed", NULL);
+    args_fini(&a);
+}
+
+static void
+deadlines(struct daemon *d)
+{
+    int64_t now_us = cs_clock_mono_us();
+
+    for (struct job *job = d->jobs; job; job = job->next)
+        if (job->state == JOB_RUNNING && !job->timed_out && now_us > job->deadline_us) {
+            CS_LOG(CS_LOG_WARN, "job_timeout", job->job_id, cs_kv_i("timeout_s", d->cfg.job_timeout_s));
+            job->timed_out = true;
+            pool_cancel(d->pool, &job->work);
+        }
+}
+
+static void
+grace(struct daemon *d)
+{
+    jobs_stop(d);
+    if (cs_clock_mono_us() > d->stop_us)
+        for (struct job *job = d->jobs; job; job = job->next)
+            if (job->state == JOB_RUNNING && !atomic_load(&job->work.stop))
+                pool_cancel(d->pool, &job->work);
+    daemon_maybe_stop(d);
+}
+
+void
+on_upkeep_tick(int fd, short what, void *arg)
+{
+    struct daemon *d = arg;
+    unsigned lease_ticks = (unsigned)(d->cfg.lease_ms / 3 * TICKS_A_SECOND / 1000) + 1;
+
+    (void)fd;
+    (void)what;
+    d->ticks++;
+    deadlines(d);
+    jobs_run(d);
+    if (cs_redis_is_up(d->redis)) {
+        if (d->ticks % TICKS_A_SECOND == 0)
+            upkeep_heartbeat(d);
+        if (d->ticks % lease_ticks == 0) {
+            renew(d);
+            if (!d->stopping && d->group_ready)
+                takeover(d);
+        }
+    }
+    if (d->held == 0 && !d->probing && !d->stopping && d->ticks % PROBE_TICKS == 1) {
+        d->probe.kind = POOL_PROBE;
+        d->probing = pool_submit(d->pool, &d->probe) == CS_OK;
+    }
+    if (d->stopping)
+        grace(d);
+}
