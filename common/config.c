@@ -282,7 +282,7 @@ raw_environment(struct raw *raw, struct cs_err *err)
 {
     enum cs_rc rc = CS_OK;
 
-    for (char **e = environ; rc == CS_OK && *e != NULL; e++) {
+    for (char **e = environ; rc == CS_OK && e != NULL && *e != NULL; e++) {
         const char *equals = strchr(*e, '=');
 
         if (equals != NULL)
