@@ -2,7 +2,6 @@
 # The demo's sample market (two evenings, the same at every load) and the loader of the screener's file.
 . "$(dirname "$0")/../support/lib.sh"
 DEMO=$ROOT/deploy/demo
-# shellcheck disable=SC2119
 start_postgres
 migrate
 
