@@ -1,0 +1,69 @@
+#!/bin/bash
+# A command through the daemon: state, order of events, acknowledgement, bad commands, cancel, clean stop.
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+
+start_postgres
+start_redis
+migrate
+sql "INSERT INTO symbols (symbol, name, exchange, market, type, active, market_cap, weighted_shares_outstanding, sector, industry)
+     SELECT 'S' || n, 'Stock ' || n, 'XNYS', 'stocks', 'CS', true, n * 1000000000::bigint, n * 10000000::bigint, 'Technology', 'Software'
+     FROM generate_series(1, 60) n" >/dev/null
+sql "INSERT INTO ohlcv_daily (symbol, date, open, high, low, close, volume)
+     SELECT symbol, current_date - 1, 100, 100, 100, 100, 1000 FROM symbols" >/dev/null
+start_daemon
+
+event_names() { # of one job, in the order of P:events
+    redis --json XRANGE "$P:events" - + |
+        jq -r --arg id "$1" '.[][1][3] | fromjson | select((.payload.job_id // .payload.run_id // .context.job_id) == $id) | .event' | uniq
+}
+
+# ---- a whole command
+id=$(run_job mode full force 1)
+is "$(job_field "$id" status)" completed 'XADD alone leads to a completed job'
+ok 'it counts its changes' test "$(job_field "$id" total_changes)" -gt 0
+is "$(event_names "$id" | head -1)" cache_sync_triggered 'the first event is triggered'
+is "$(event_names "$id" | tail -1)" cache_sync_completed 'the last event is completed'
+is "$(event_names "$id" | grep -v warning | sed -n 2p)" job_progress_update 'progress follows the trigger'
+ok 'universes are announced' grep -q universe_updated <<<"$(event_names "$id")"
+is "$(redis XLEN "$P:commands")" 0 'the entry is deleted'
+is "$(redis XPENDING "$P:commands" workers | head -1)" 0 'and acknowledged'
+is "$(redis HGET "$P:daily:$(date -u +%F)" completed)" 1 'the day counts it'
+ok 'the universes hash is there' test "$(redis HLEN "$P:universes:DEFAULT")" -gt 0
+
+# ---- again: nothing changes
+rows=$(sql 'SELECT md5(string_agg(id || xmin::text, $$,$$ ORDER BY id)) FROM cache_entries')
+id2=$(run_job mode full force 1)
+is "$(job_field "$id2" total_changes)" 0 'the second run changes nothing'
+is "$(sql 'SELECT md5(string_agg(id || xmin::text, $$,$$ ORDER BY id)) FROM cache_entries')" "$rows" 'and rewrites no row'
+
+# ---- a known job id is that job
+redis XADD "$P:commands" '*' mode full force 1 job_id "$id2" >/dev/null
+wait_until 5 'a known job id is acknowledged' test "$(redis XLEN "$P:commands")" = 0
+is "$(redis HGET "$P:daily:$(date -u +%F)" completed)" 2 'and not run'
+
+# ---- not understood
+bad=$(run_job mode sideways)
+is "$(job_field "$bad" status)" failed 'an unknown mode fails'
+is "$(job_field "$bad" error_details | jq -r .code)" invalid_command 'as invalid_command'
+is "$(redis --json XREVRANGE "$P:dead" + - COUNT 1 | jq -r '.[0][1] | join(" ") | test("mode sideways")')" true 'and leaves a dead letter'
+is "$(event_names "$bad" | tr '\n' ' ')" 'cache_sync_triggered error cache_sync_completed ' 'and its events'
+
+# ---- idempotency
+one=$(run_job mode full force 1 idempotency_key k1)
+two=$(run_job mode full force 1 idempotency_key k1)
+is "$(job_field "$two" coalesced_into)" "$one" 'a repeated key coalesces'
+is "$(job_field "$two" status)" completed 'with the first status'
+
+# ---- ping
+events=$(redis XLEN "$P:events")
+ping=$(run_job command ping)
+is "$(job_field "$ping" status)" completed 'ping completes'
+is "$(redis XLEN "$P:events")" "$events" 'and sends nothing'
+is "$(redis ZSCORE "$P:jobs" "$ping")" '' 'and is not in the index'
+
+# ---- a clean stop
+kill -TERM "$DAEMON_PID"
+wait "$DAEMON_PID"
+is $? 0 'SIGTERM exits 0'
+finish
