@@ -116,11 +116,9 @@ dead_letter(struct args *a, const struct job *job, const struct finish *how, int
     const char *code = json_string_value(json_object_get(how->error_details, "code"));
     const char *message = json_string_value(json_object_get(how->error_details, "message"));
 
-    for (size_t i = 0; i + 1 < job->fields.count && i < 2 * LETTER_FIELDS; i++)
+    for (size_t i = 0; i < job->fields.count && i < 2 * LETTER_FIELDS; i++)
         args_bytes(a, job->fields.v[i],
                    job->fields.len[i] > LETTER_BYTES ? LETTER_BYTES : job->fields.len[i]);
-    if (a->count % 2)
-        args_add(a, "");
     args_pair(a, "job_id", job->job_id);
     args_pair(a, "reason", code);
     args_pair(a, "error", message);
