@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli - what the verbs of the command-line tool share: configuration, output form, exit codes, the Redis connection.
+ * cli - what the verbs of the command-line tool share: configuration, output form, exit codes, the Redis
+ * connection.
  *
- * cachesync [--config FILE] [--json] VERB [ARGUMENTS]. main.c holds the one table of verbs; a verb family is a file.
+ * cachesync [--config FILE] [--json] VERB [ARGUMENTS]. main.c holds the one table of verbs; a verb family is
+ * a file.
  */
 #ifndef CS_CLI_CLI_H
 #define CS_CLI_CLI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "common/config.h"
@@ -19,20 +22,20 @@ enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_UNREACHABLE = 3 }
 struct cli {
     struct cs_config cfg;
     struct cs_keys keys;
-    bool json;                    /* --json, before or after the verb */
-    struct cs_redis_sync *redis;  /* opened by cli_redis */
+    bool json;                   /* --json, before or after the verb */
+    struct cs_redis_sync *redis; /* opened by cli_redis */
 };
 
 /* argv[0] is the verb. Returns an exit code. Errors: one line "cachesync VERB: ..." on standard error. */
 typedef int cli_verb_fn(struct cli *cli, int argc, char **argv);
 
 cli_verb_fn verb_trigger, verb_status, verb_watch, verb_cancel, verb_ping; /* jobs.c, watch.c */
-cli_verb_fn verb_history, verb_stats;                                      /* history.c: jobs and counters from Redis */
-cli_verb_fn verb_dead;                                                     /* dead.c */
-cli_verb_fn verb_migrate;                                                  /* migrate.c */
-cli_verb_fn verb_members;                                                  /* universes.c */
-cli_verb_fn verb_rules;                                                    /* rules.c */
-cli_verb_fn verb_doctor, verb_top;                                         /* doctor.c, top.c */
+cli_verb_fn verb_history, verb_stats; /* history.c: jobs and counters from Redis */
+cli_verb_fn verb_dead;                /* dead.c */
+cli_verb_fn verb_migrate;             /* migrate.c */
+cli_verb_fn verb_members;             /* universes.c */
+cli_verb_fn verb_rules;               /* rules.c */
+cli_verb_fn verb_doctor, verb_top;    /* doctor.c, top.c */
 
 /* history --universe U, from sync_changes_log; verb_history hands over to it (universes.c). */
 int cli_universe_history(struct cli *cli, const char *universe, const char *environment, int limit);
@@ -40,10 +43,56 @@ int cli_universe_history(struct cli *cli, const char *universe, const char *envi
 /* Connect to Redis once; prints the error itself and returns NULL on failure (exit CLI_UNREACHABLE). */
 struct cs_redis_sync *cli_redis(struct cli *cli);
 
-/* Print "cachesync VERB: message" (or {"error":..} with --json) and return the exit code that fits err->rc. */
+/* Print "cachesync VERB: message" (or {"error":..} with --json) and return the exit code that fits err->rc.
+ */
 int cli_fail(const struct cli *cli, const char *verb, const struct cs_err *err);
 
 /* Print "cachesync VERB: message" with the verb's usage line; returns CLI_USAGE. */
 int cli_usage(const char *verb, const char *fmt, ...) CS_PRINTF(2, 3);
+
+/* One line of the table of verbs (main.c). */
+struct cli_verb {
+    const char *name;
+    const char *usage; /* what follows the name */
+    const char *help;
+    cli_verb_fn *run;
+};
+
+const struct cli_verb *cli_verb_find(const char *name); /* NULL: no such verb */
+
+/*
+ * One command on the connection of cli_redis; an error reply counts as a failure (CS_EREDIS).
+ * Gives a reply to cs_reply_free on CS_OK.
+ */
+enum cs_rc cli_call(struct cli *cli, struct cs_reply **out, struct cs_err *err, int argc, const char **argv,
+                    const size_t *argvlen) CS_MUSTCHECK;
+
+/*
+ * The job as a reader sees it: its hash or, unread, its entry (both in one MULTI). job_id in lower case.
+ * Gives a reference in *job. CS_ENOTFOUND when neither is there.
+ */
+enum cs_rc cli_job_read(struct cli *cli, const char *job_id, json_t **job, struct cs_err *err) CS_MUSTCHECK;
+
+/*
+ * Follow a job to its end and print how it ended. accepted: the command was just sent, so a job that is not
+ * there yet (its id was chosen by the producer) is waited for. Returns an exit code.
+ */
+int cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accepted);
+
+/* Print rows (an array of objects) as a table: a column for every key, named as its header. */
+struct cli_column {
+    const char *key;
+    const char *title;
+};
+void cli_table(const json_t *rows, const struct cli_column *columns, size_t count);
+
+void cli_print_json(const json_t *value); /* one line */
+int cli_print_job(const struct cli *cli,
+                  const json_t *job); /* field by field, or JSON; the exit code of its status */
+json_t *
+cli_fields_object(const struct cs_reply *fields); /* name, value, ... as an object of text; new reference */
+
+/* Read a whole number within min..max. */
+bool cli_number(const char *text, long min, long max, long *value);
 
 #endif
