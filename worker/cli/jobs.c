@@ -216,7 +216,7 @@ verb_ping(struct cli *cli, int argc, char **argv)
         return cli_usage("ping", "\"%s\" is too much", argv[optind]);
     for (long i = 0; i < count; i++) {
         struct cs_err err = {0};
-        int64_t took_us;
+        int64_t took_us = 0;
 
         if (ping_once(cli, &took_us, &err) != CS_OK)
             return cli_fail(cli, "ping", &err);

@@ -26,6 +26,7 @@ static const struct cli_verb verbs[] = {
      verb_dead},
     {"members", "UNIVERSE [--environment E] [--at TIME]",
      "list a universe's symbols, now or at a past moment", verb_members},
+    {"rules", "check [FILE] | list [FILE]", "check or list the universe rules", verb_rules},
     {"ping", "[-c COUNT]", "measure the way through stream, worker and back", verb_ping},
 };
 
