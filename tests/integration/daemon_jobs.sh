@@ -39,7 +39,9 @@ is "$(sql 'SELECT md5(string_agg(id || xmin::text, $$,$$ ORDER BY id)) FROM cach
 
 # ---- a known job id is that job
 redis XADD "$P:commands" '*' mode full force 1 job_id "$id2" >/dev/null
-wait_until 5 "a known job id is acknowledged" bash -c '[ "$(redis-cli -s "$1" XLEN "$2")" = 0 ]' _ "$SCRATCH/redis.sock" "$P:commands"
+# shellcheck disable=SC2317 # called through wait_until
+no_entries() { [ "$(redis XLEN "$P:commands")" = 0 ]; }
+wait_until 5 "a known job id is acknowledged" no_entries
 is "$(redis HGET "$P:daily:$(date -u +%F)" completed)" 2 'and not run'
 
 # ---- not understood
