@@ -8,6 +8,7 @@
 #include "common/redis.h"
 
 #include <event2/event.h>
+#include <event2/util.h>
 #include <hiredis/async.h>
 #include <hiredis/adapters/libevent.h>
 #include <netinet/in.h>
@@ -89,7 +90,9 @@ went_down(struct cs_redis *r, const char *why)
         return;
     (void)cs_err_set(&err, CS_EDOWN, "Redis: %s", *r->why ? r->why : why && *why ? why : "connection lost");
     r->why[0] = '\0';
-    arm(r->retry, r->backoff_ms / 2 + (uint32_t)random() % (r->backoff_ms / 2 + 1));
+    uint32_t draw; /* from the system: a fleet must not come back in one beat */
+    evutil_secure_rng_get_bytes(&draw, sizeof draw);
+    arm(r->retry, r->backoff_ms / 2 + draw % (r->backoff_ms / 2 + 1));
     r->backoff_ms = r->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : r->backoff_ms * 2;
     if (r->opts.on_down)
         r->opts.on_down(&err, r->opts.arg);
@@ -98,6 +101,8 @@ went_down(struct cs_redis *r, const char *why)
 void
 cs_redis_drop(struct cs_redis *r, const char *why)
 {
+    if (!r->ac)
+        return;
     if (!*r->why)
         snprintf(r->why, sizeof r->why, "%s", why);
     r->dropping = true;
