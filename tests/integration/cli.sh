@@ -1,5 +1,5 @@
 #!/bin/bash
-# The command line: usage errors, exit codes, and what its verbs say about commands that no worker has read.
+# The command line: usage errors, exit codes, what its verbs say about commands that no worker has read, and with a worker.
 . "$(dirname "$0")/../support/lib.sh"
 
 C=$BUILD/cachesync
@@ -58,5 +58,22 @@ is "$(redis XLEN "$P:dead")" 0 'requeue takes the letter away'
 is "$(redis XLEN "$P:commands")" $((before + 1)) 'requeue sends the command'
 is "$(redis XREVRANGE "$P:commands" + - COUNT 1 | sed 1d | paste -sd' ')" 'mode themes force 1' 'requeue sends the original fields'
 exits 1 'a second requeue' dead requeue "$letter"
+
+redis FLUSHALL >/dev/null
+start_postgres
+migrate
+start_daemon
+exits 0 'ping' ping -c 3
+is "$(grep -c '^pong after' <<<"$out")" 3 'ping answers three times'
+exits 0 'trigger --wait' trigger --wait --force
+id=$("$C" --json history | jq -r '.[0].job_id')
+is "$("$C" --json watch | jq -r '.job_id + " " + .status')" "$id completed" 'watch follows the newest job'
+mine=0b0e7a52-3f0c-4c6e-9d53-0a4f0a8f6c11
+exits 0 'trigger --wait --job-id' trigger --wait --force --job-id "$mine"
+is "$(job_field "$mine" status)" completed 'the chosen id is the job'
+exits 1 'a refused sync' trigger --wait
+exits 1 'cancel of an ended job' cancel "$mine"
+like "$out" 'already ended' 'cancel says why not'
+is "$("$C" --json stats | jq -c '.job_statistics | [.total_jobs_7d, .successful_jobs_7d, .failed_jobs_7d]')" '[3,2,1]' 'stats count the jobs'
 
 finish
