@@ -461,7 +461,7 @@ is_transient(enum cs_rc rc, const struct cs_err *err)
 {
     static const char *const states[] = {"08", "40001", "40P01", "57P0"};
 
-    if (rc == CS_EDOWN)
+    if (rc == CS_EDOWN || (rc == CS_EDB && !err->sqlstate[0])) /* libpq gives no state to a lost connection */
         return true;
     for (size_t i = 0; rc == CS_EDB && i < sizeof(states) / sizeof(*states); i++)
         if (strncmp(err->sqlstate, states[i], strlen(states[i])) == 0)
@@ -547,7 +547,8 @@ jobs_on_report(struct pool_report *report, void *arg)
         return;
     }
     if (report->work->kind != POOL_PING)
-        d->database = report->rc == CS_EDOWN ? "down" : "up";
+        d->database =
+            report->rc == CS_EDOWN || (report->rc == CS_EDB && !report->err.sqlstate[0]) ? "down" : "up";
     if (report->work->kind == POOL_PROBE) {
         d->probing = false;
     } else if (job->lost) {
