@@ -1,5 +1,6 @@
 #!/bin/bash
 # The HTTP adapter over a real Redis: every route and its codes.
+# shellcheck disable=SC2317 # called through wait_until
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 
@@ -111,6 +112,7 @@ call GET "$BASE/stats"
 is "$CODE $(jq -c '[(.universes|map(.universe)),(.job_statistics|map(.))]' <<<"$BODY")" '200 [["a","b"],[3,2,1,1.5]]' 'stats'
 
 kill -STOP "$REDIS_PID"
+curl -s -m 0.3 -H "X-API-Key: $KEY" "http://127.0.0.1:$PORT$BASE/stats" # a client that leaves while Redis thinks
 call GET "$BASE/stats"; refused 503 redis_unavailable 'Redis hangs: 503 in bounded time'
 like "$(header Retry-After)" '^[0-9]+$' '503 has Retry-After'
 call GET /health
@@ -118,6 +120,11 @@ is "$CODE $(jq -r '"\(.status) \(.services.redis)"' <<<"$BODY")" '503 unhealthy 
 kill -CONT "$REDIS_PID"
 stats_again() { call GET "$BASE/stats"; [ "$CODE" = 200 ]; }
 wait_until 10 'it recovers by itself' stats_again
+
+echo 'fourth-key' >"$SCRATCH/keys"
+kill -HUP "$HTTP_PID"
+reloaded() { [ "$(curl -s -o /dev/null -w '%{http_code}' -H "X-API-Key: $1" "http://127.0.0.1:$PORT$BASE/stats")" = "$2" ]; }
+wait_until 5 'SIGHUP: the new key counts' reloaded fourth-key 200
 
 kill -TERM "$HTTP_PID"
 wait "$HTTP_PID"
