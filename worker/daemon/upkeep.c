@@ -3,6 +3,8 @@
  * upkeep - once a second: heartbeat, deadlines; every third of a lease: renewal and takeover; a probe of
  * PostgreSQL.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@
 void
 upkeep_heartbeat(struct daemon *d)
 {
-    char key[CS_KEY_MAX], when[CS_TIME_LEN + 1];
+    char key[CS_KEY_MAX], when[CS_TIME_LEN + 1], score[24];
     struct args a = {0};
     json_t *ids = json_array();
     int64_t busy = 0;
@@ -61,6 +63,13 @@ upkeep_heartbeat(struct daemon *d)
         CS_LOG(CS_LOG_DEBUG, "heartbeat_missed", NULL);
     args_fini(&a);
     json_decref(ids);
+    /* The index by which readers find the hashes without a scan; the dead fall off its end. */
+    snprintf(score, sizeof(score), "%" PRId64, d->last_read_ms);
+    if (cs_redis_call(d->redis, NULL, NULL, 0, 4,
+                      (const char *[]){"ZADD", d->keys.workers, score, d->name}, NULL) != CS_OK ||
+        cs_redis_call(d->redis, NULL, NULL, 0, 4,
+                      (const char *[]){"ZREMRANGEBYRANK", d->keys.workers, "0", "-1001"}, NULL) != CS_OK)
+        CS_LOG(CS_LOG_DEBUG, "heartbeat_missed", NULL);
 }
 
 static void
