@@ -192,7 +192,8 @@ out:
 }
 
 enum cs_rc
-apply_log(PGconn *conn, const struct diff *d, const struct sync_request *req, struct cs_err *err)
+apply_log(PGconn *conn, const struct diff *d, const struct sync_request *req, const char *logged_at,
+          struct cs_err *err)
 {
     bool sent = true;
     if (!d->log_count)
@@ -200,14 +201,14 @@ apply_log(PGconn *conn, const struct diff *d, const struct sync_request *req, st
     enum cs_rc rc =
         copy_begin(conn,
                    "COPY sync_changes_log (job_id, change_type, universe, symbol, action, reason, "
-                   "environment) FROM STDIN",
+                   "environment, created_at) FROM STDIN",
                    err);
     if (rc != CS_OK)
         return rc;
     for (size_t i = 0; sent && i < d->log_count; i++) {
         const struct diff_log *l = &d->log[i];
-        const char *const fields[] = {req->job_id, l->change_type, l->universe,     l->symbol,
-                                      l->action,   l->reason,      req->environment};
+        const char *const fields[] = {req->job_id, l->change_type, l->universe,      l->symbol,
+                                      l->action,   l->reason,      req->environment, logged_at};
         sent = copy_line(conn, fields, sizeof fields / sizeof *fields);
     }
     return copy_end(conn, sent, "writing sync_changes_log", err);

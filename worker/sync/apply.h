@@ -28,6 +28,6 @@ enum cs_rc apply_rows(PGconn *conn, const struct snapshot *snap, const struct sy
                       const char *now, struct apply_counts *counts, struct cs_err *err) CS_MUSTCHECK;
 
 enum cs_rc apply_log(PGconn *conn, const struct diff *d, const struct sync_request *req,
-                     struct cs_err *err) CS_MUSTCHECK;
+                     const char *logged_at, struct cs_err *err) CS_MUSTCHECK;
 
 #endif

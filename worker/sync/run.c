@@ -8,6 +8,7 @@
 #include "worker/sync/sync.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ struct run {
     uint32_t *scratch; /* ids for the buffers */
     int64_t caps_changed;
     char started_at[CS_TIME_LEN + 1], now[CS_TIME_LEN + 1];
+    char logged_at[48]; /* taken under the lock, so that the log's times follow the order of the syncs */
 };
 
 typedef enum cs_rc stage_fn(struct run *r, struct cs_err *err);
@@ -65,13 +67,17 @@ stage_begin(struct run *r, struct cs_err *err)
                       "SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext($1))", 1,
                       params, NULL, err);
     if (rc == CS_OK)
-        rc = pg_query(r->conn, "looking for the run",
-                      "SELECT result::text FROM cache_sync_runs WHERE job_id = $1", 1, &params[1], &res, err);
+        rc =
+            pg_query(r->conn, "looking for the run",
+                     "SELECT clock_timestamp(), (SELECT result::text FROM cache_sync_runs WHERE job_id = $1)",
+                     1, &params[1], &res, err);
     if (rc == CS_EDB && strcmp(err->sqlstate, "42P01") == 0)
         rc = cs_err_code(err, CS_EINVAL, "schema_missing",
                          "the database lacks our tables; run: cachesync migrate");
-    if (rc == CS_OK && PQntuples(res) == 1) {
-        r->res->doc = json_loads(PQgetvalue(res, 0, 0), 0, NULL);
+    if (rc == CS_OK)
+        snprintf(r->logged_at, sizeof r->logged_at, "%s", PQgetvalue(res, 0, 0));
+    if (rc == CS_OK && !PQgetisnull(res, 0, 1)) {
+        r->res->doc = json_loads(PQgetvalue(res, 0, 1), 0, NULL);
         r->res->replayed = r->res->doc != NULL;
     }
     PQclear(res);
@@ -206,7 +212,7 @@ stage_apply(struct run *r, struct cs_err *err)
     struct write_stats stats = stats_of(r->snap, r->guard.total_cap);
     enum cs_rc rc = apply_rows(r->conn, r->snap, r->rules, r->sel, &r->prev, &stats,
                                modes[r->req->mode].families, r->req, r->now, &r->rows, err);
-    return rc == CS_OK ? apply_log(r->conn, &r->diff, r->req, err) : rc;
+    return rc == CS_OK ? apply_log(r->conn, &r->diff, r->req, r->logged_at, err) : rc;
 }
 
 static int64_t
