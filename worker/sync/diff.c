@@ -36,7 +36,8 @@ sorted(const json_t *members, size_t *count)
     const char **list = cs_xmalloc((n + 1) * sizeof *list);
     for (size_t i = 0; i < n; i++)
         list[i] = json_string_value(json_array_get(members, i));
-    qsort(list, n, sizeof *list, compare);
+    if (n)
+        qsort(list, n, sizeof *list, compare);
     for (size_t i = 0; i < n; i++)
         if (!kept || strcmp(list[i], list[kept - 1]) != 0)
             list[kept++] = list[i];

@@ -256,7 +256,8 @@ rank(struct loader *l)
     for (uint32_t i = 0; i < s->count; i++)
         if (snapshot_is_stock(s, i) || snapshot_is_etf(s, i))
             s->ranking[s->ranking_count++] = i;
-    qsort_r(s->ranking, s->ranking_count, sizeof *s->ranking, by_cap, s->cap);
+    if (s->ranking_count)
+        qsort_r(s->ranking, s->ranking_count, sizeof *s->ranking, by_cap, s->cap);
 }
 
 static enum cs_rc
