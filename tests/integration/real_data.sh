@@ -25,6 +25,23 @@ for day in "${days[@]}"; do
     is "$(sql "SELECT count(*) FROM symbols s JOIN ohlcv_daily o USING (symbol) WHERE s.active AND o.date = '$day' AND o.close > 0
                AND s.weighted_shares_outstanding > 0 AND s.market_cap <> round(o.close * s.weighted_shares_outstanding)")" 0 \
         "$day: caps are close times shares"
+    is "$(sql "WITH stock AS (SELECT row_number() OVER (ORDER BY market_cap DESC, symbol COLLATE \"C\") AS rank, * FROM symbols WHERE active AND type = 'CS' AND market_cap > 0),
+               want AS (SELECT rank, jsonb_build_object('ticker', symbol, 'name', coalesce(nullif(name, ''), 'Unknown'), 'rank', rank, 'sector', coalesce(nullif(sector, ''), 'Unknown'),
+                   'industry', coalesce(nullif(industry, ''), 'Unknown'), 'exchange', coalesce(nullif(exchange, ''), nullif(primary_exchange, ''), 'Unknown'),
+                   'market_cap', market_cap, 'market', coalesce(nullif(market, ''), 'Unknown')) AS o FROM stock)
+               SELECT (SELECT jsonb_agg(o ORDER BY rank) FROM want) = value->'stocks' AND (value->>'count')::int = (SELECT count(*) FROM want) FROM cache_entries WHERE key = 'all_stocks'")" t \
+        "$day: every stock object of all_stocks is as the contract writes it"
+    is "$(sql "SELECT (o->>'total_stocks')::bigint = n AND (o->>'unique_exchanges')::bigint = x AND (o->>'unique_sectors')::bigint = s AND (o->>'total_market_cap')::numeric = t
+               AND abs((o->>'average_market_cap')::numeric - t / n) <= 1
+               FROM (SELECT value->'overview' AS o FROM cache_entries WHERE type = 'stock_stats' AND name = 'universe' AND key = 'summary') v,
+               (SELECT count(*) n, count(DISTINCT exchange) x, count(DISTINCT nullif(nullif(sector, ''), 'Unknown')) s, sum(market_cap) t FROM symbols WHERE active AND type = 'CS' AND market_cap > 0) w")" t \
+        "$day: the statistics equal SQL"
+    is "$(sql "SELECT string_agg(symbol, ' ' ORDER BY market_cap DESC, symbol) FROM symbols WHERE active AND type = 'CS' AND market_cap > 0 AND symbol IN ('NVDA','AVGO','AMD','TXN','QCOM','AMAT','LRCX','INTC','MRVL','MCHP')")" \
+        "$(sql "SELECT string_agg(x, ' ' ORDER BY n) FROM cache_entries, jsonb_array_elements_text(value) WITH ORDINALITY e(x, n) WHERE type = 'themes' AND name = 'Semi' AND key = 'list'")" \
+        "$day: the theme Semi is its active stocks by cap"
+    is "$(sql "SELECT string_agg(symbol, ' ' ORDER BY symbol COLLATE \"C\") FROM symbols WHERE active AND type = 'ETF' AND name ~* '\\m(Bond|Aggregate|Treasury)\\M'")" \
+        "$(sql "SELECT string_agg(x, ' ' ORDER BY n) FROM cache_entries, jsonb_array_elements_text(value) WITH ORDINALITY e(x, n) WHERE key = 'etf_bonds'")" \
+        "$day: etf_bonds is those whose names say so"
     is "$(sql "SELECT count(*) FROM sync_changes_log WHERE job_id = '$id'")" "$(job_field "$id" total_changes)" "$day: one log row a change"
     is "$(sql "SELECT count(*) FROM cache_entries c JOIN cache_sync_rows r USING (environment, type, name, key)
                WHERE r.cache_type NOT IN ('stats', 'theme') AND ARRAY(SELECT jsonb_array_elements_text(c.content->'symbols') ORDER BY 1)
