@@ -17,7 +17,7 @@
 
 /* Where Redis is. Owned strings; NULL where unset. */
 struct cs_redis_addr {
-    char *host;     /* NULL with a unix socket */
+    char *host; /* NULL with a unix socket */
     int port;
     char *unix_path;
     int db;
@@ -68,7 +68,8 @@ void cs_config_fini(struct cs_config *cfg);
 /* Read redis://[user:pass@]host[:port][/db] or unix:///path[?db=n]. addr is the caller's to cs_redis_addr_fini. */
 enum cs_rc cs_redis_addr_parse(struct cs_redis_addr *addr, const char *url, struct cs_err *err) CS_MUSTCHECK;
 void cs_redis_addr_fini(struct cs_redis_addr *addr);
-void cs_redis_addr_format(const struct cs_redis_addr *addr, char *out, size_t out_bytes); /* password masked */
+/* For people: the password is masked. */
+void cs_redis_addr_format(const struct cs_redis_addr *addr, char *out, size_t out_bytes);
 
 /* Copy a libpq URI or key=value string with its password replaced by ***. Gives a string to free(). */
 char *cs_uri_masked(const char *uri);

@@ -15,9 +15,9 @@
 
 enum cs_rc {
     CS_OK = 0,
-    CS_EINVAL,   /* a value is not what it must be: the message names it and the remedy */
-    CS_ENOMEM,   /* an allocation whose size comes from input failed */
-    CS_EIO,      /* a system call failed: sys_errno */
+    CS_EINVAL, /* a value is not what it must be: the message names it and the remedy */
+    CS_ENOMEM, /* an allocation whose size comes from input failed */
+    CS_EIO,    /* a system call failed: sys_errno */
     CS_ENOTFOUND,
     CS_EFULL,    /* a bounded thing is full */
     CS_ESTOP,    /* the thing is stopping or stopped */
@@ -32,10 +32,10 @@ enum cs_rc {
 /* A failure. Plain data; zero-initialised means none. */
 struct cs_err {
     enum cs_rc rc;
-    int sys_errno;       /* 0 when no system call is to blame */
-    char sqlstate[6];    /* "" when PostgreSQL is not to blame */
-    char code[48];       /* word for machines (error_details.code); "" when the rc says it all */
-    char msg[512];       /* one sentence for people: names the thing and the remedy; no line breaks */
+    int sys_errno;    /* 0 when no system call is to blame */
+    char sqlstate[6]; /* "" when PostgreSQL is not to blame */
+    char code[48];    /* word for machines (error_details.code); "" when the rc says it all */
+    char msg[512];    /* one sentence for people: names the thing and the remedy; no line breaks */
 };
 
 /*
@@ -48,7 +48,8 @@ enum cs_rc cs_err_set(struct cs_err *err, enum cs_rc rc, const char *fmt, ...) C
 enum cs_rc cs_err_errno(struct cs_err *err, int sys_errno, const char *fmt, ...) CS_PRINTF(3, 4);
 
 /* The same with a code word for error_details.code. */
-enum cs_rc cs_err_code(struct cs_err *err, enum cs_rc rc, const char *code, const char *fmt, ...) CS_PRINTF(4, 5);
+enum cs_rc cs_err_code(struct cs_err *err, enum cs_rc rc, const char *code, const char *fmt, ...)
+    CS_PRINTF(4, 5);
 
 /* Put "prefix: " in front of err->msg. Returns err->rc. */
 enum cs_rc cs_err_prefix(struct cs_err *err, const char *fmt, ...) CS_PRINTF(2, 3);

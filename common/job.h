@@ -24,6 +24,7 @@ json_t *cs_job_to_json(const struct cs_field *fields, size_t count);
  * The same for a command that no worker has read: status pending, created_at from the entry id. cmd is the decoded
  * entry (decode errors do not matter here). New reference, never NULL.
  */
-json_t *cs_job_pending_json(const char *job_id, const struct cs_entry_id *entry, const struct cs_command *cmd);
+json_t *cs_job_pending_json(const char *job_id, const struct cs_entry_id *entry,
+                            const struct cs_command *cmd);
 
 #endif

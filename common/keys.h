@@ -31,14 +31,17 @@ struct cs_keys {
 /* prefix must have passed the configuration's check (<= CS_KEY_PREFIX_MAX printable characters, no blanks). */
 void cs_keys_init(struct cs_keys *keys, const char *prefix);
 
-/* Keys with a variable part; out holds CS_KEY_MAX bytes; returns out. */
-char *cs_key_job(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);         /* P:job:<id> */
-char *cs_key_waiters(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);     /* P:waiters:<id> */
+/*
+ * Keys with a variable part: P:job:<id>, P:waiters:<id>, P:universes:<environment>, P:daily:<date>, P:worker:<name>,
+ * P:idem:<key>, P:pending:<environment>. out holds CS_KEY_MAX bytes; returns out.
+ */
+char *cs_key_job(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);
+char *cs_key_waiters(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);
 char *cs_key_universes(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX]);
-char *cs_key_daily(const struct cs_keys *keys, const char *date, char out[CS_KEY_MAX]);         /* P:daily:<date> */
-char *cs_key_worker(const struct cs_keys *keys, const char *name, char out[CS_KEY_MAX]);        /* P:worker:<name> */
-char *cs_key_idem(const struct cs_keys *keys, const char *idempotency_key, char out[CS_KEY_MAX]); /* P:idem:<key> */
-char *cs_key_pending(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX]); /* P:pending:<env> */
+char *cs_key_daily(const struct cs_keys *keys, const char *date, char out[CS_KEY_MAX]);
+char *cs_key_worker(const struct cs_keys *keys, const char *name, char out[CS_KEY_MAX]);
+char *cs_key_idem(const struct cs_keys *keys, const char *idempotency_key, char out[CS_KEY_MAX]);
+char *cs_key_pending(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX]);
 
 /* Channels and event names (contract section 2). */
 #define CS_CH_TRIGGERED "tickstock:cache:sync_triggered"
@@ -57,14 +60,28 @@ const char *cs_mode_name(enum cs_mode mode);
 bool cs_mode_parse(const char *text, enum cs_mode *mode);
 
 /* What a reader may find in job field `status`; nothing writes CS_STATUS_ERROR. */
-enum cs_status { CS_STATUS_PENDING, CS_STATUS_RUNNING, CS_STATUS_COMPLETED, CS_STATUS_FAILED, CS_STATUS_ERROR, CS_STATUS_COUNT };
+enum cs_status {
+    CS_STATUS_PENDING,
+    CS_STATUS_RUNNING,
+    CS_STATUS_COMPLETED,
+    CS_STATUS_FAILED,
+    CS_STATUS_ERROR,
+    CS_STATUS_COUNT
+};
 
 const char *cs_status_name(enum cs_status status);
 bool cs_status_parse(const char *text, enum cs_status *status);
 bool cs_status_final(enum cs_status status); /* completed, failed, error */
 
 /* The tasks of task_results, in the order of the contract. */
-enum cs_task { CS_TASK_MARKET_CAP, CS_TASK_DELISTING, CS_TASK_IPO, CS_TASK_THEME, CS_TASK_ETF, CS_TASK_COUNT };
+enum cs_task {
+    CS_TASK_MARKET_CAP,
+    CS_TASK_DELISTING,
+    CS_TASK_IPO,
+    CS_TASK_THEME,
+    CS_TASK_ETF,
+    CS_TASK_COUNT
+};
 
 const char *cs_task_name(enum cs_task task); /* market_cap_update, delisting_cleanup, ipo_assignment ... */
 

@@ -62,7 +62,8 @@ extern enum cs_log_level cs_log_threshold; /* set by cs_log_open and cs_log_set_
  */
 enum cs_rc cs_log_open(const char *path, enum cs_log_format format, enum cs_log_level level,
                        struct cs_err *err) CS_MUSTCHECK;
-enum cs_rc cs_log_reopen(struct cs_err *err) CS_MUSTCHECK; /* after rotation (SIGHUP); keeps the old file on error */
+/* After rotation (SIGHUP); keeps the old file on error. */
+enum cs_rc cs_log_reopen(struct cs_err *err) CS_MUSTCHECK;
 void cs_log_set_level(enum cs_log_level level);
 
 /* Write one line. job_id may be NULL. kv ends with a NULL key. */
@@ -73,8 +74,8 @@ void cs_log_write(enum cs_log_level level, const char *event, const char *job_id
     do {                                                                                                     \
         if ((level) >= cs_log_threshold)                                                                     \
             cs_log_write((level), (event), (job_id),                                                         \
-                         &(const struct cs_kv[]){{NULL, CS_KV_STR, {NULL}}, ##__VA_ARGS__,                   \
-                                                 {NULL, CS_KV_STR, {NULL}}}[1]);                             \
+                         &(const struct cs_kv[]){                                                            \
+                             {NULL, CS_KV_STR, {NULL}}, ##__VA_ARGS__, {NULL, CS_KV_STR, {NULL}}}[1]);       \
     } while (0)
 
 #endif

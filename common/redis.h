@@ -25,26 +25,36 @@ struct event_base;
 /* A reply: borrowed until the callback returns (asynchronous) or until cs_reply_free (blocking). */
 struct cs_reply;
 
-enum cs_reply_type { CS_REPLY_NIL, CS_REPLY_STRING, CS_REPLY_STATUS, CS_REPLY_ERROR, CS_REPLY_INT, CS_REPLY_ARRAY };
+enum cs_reply_type {
+    CS_REPLY_NIL,
+    CS_REPLY_STRING,
+    CS_REPLY_STATUS,
+    CS_REPLY_ERROR,
+    CS_REPLY_INT,
+    CS_REPLY_ARRAY
+};
 
-enum cs_reply_type cs_reply_type(const struct cs_reply *r);      /* NULL counts as NIL */
-const char *cs_reply_str(const struct cs_reply *r, size_t *len_bytes); /* strings, statuses, errors; NULL otherwise; len may be NULL */
-int64_t cs_reply_int(const struct cs_reply *r);                  /* integers, decimal strings; 0 otherwise */
-size_t cs_reply_len(const struct cs_reply *r);                   /* elements of an array; 0 otherwise */
+enum cs_reply_type cs_reply_type(const struct cs_reply *r); /* NULL counts as NIL */
+/* Text of strings, statuses and errors; NULL otherwise. len_bytes may be NULL. */
+const char *cs_reply_str(const struct cs_reply *r, size_t *len_bytes);
+int64_t cs_reply_int(const struct cs_reply *r); /* integers, decimal strings; 0 otherwise */
+size_t cs_reply_len(const struct cs_reply *r);  /* elements of an array; 0 otherwise */
 const struct cs_reply *cs_reply_at(const struct cs_reply *r, size_t i); /* NULL past the end */
-bool cs_reply_is_error(const struct cs_reply *r, const char *prefix); /* prefix NULL: any error; "NOGROUP" ... */
+/* prefix NULL: any error; "NOGROUP" ... */
+bool cs_reply_is_error(const struct cs_reply *r, const char *prefix);
 
 struct cs_redis;
 
 struct cs_redis_opts {
     struct event_base *base;
-    const struct cs_redis_addr *addr; /* borrowed for life */
-    const char *name;                 /* CLIENT SETNAME; borrowed for life; NULL: none */
-    uint32_t connect_timeout_ms;      /* 0: 5000 */
-    uint32_t call_timeout_ms;         /* 0: 5000; from the call to its reply */
-    void (*on_up)(void *arg);         /* connected and greeted */
+    const struct cs_redis_addr *addr;                     /* borrowed for life */
+    const char *name;                                     /* CLIENT SETNAME; borrowed for life; NULL: none */
+    uint32_t connect_timeout_ms;                          /* 0: 5000 */
+    uint32_t call_timeout_ms;                             /* 0: 5000; from the call to its reply */
+    void (*on_up)(void *arg);                             /* connected and greeted */
     void (*on_down)(const struct cs_err *why, void *arg); /* also after each failed attempt */
-    /* Only for a connection that subscribes: every message. pattern is NULL unless PSUBSCRIBEd. */
+
+    /* Only for a connection that subscribes: every message. */
     void (*on_message)(const char *channel, const char *payload, size_t len_bytes, void *arg);
     void *arg;
 };
@@ -53,10 +63,13 @@ struct cs_redis_opts {
  * returned CS_OK. May issue calls; may not free the connection. */
 typedef void cs_redis_cb(const struct cs_reply *reply, void *arg);
 
-struct cs_redis *cs_redis_new(const struct cs_redis_opts *opts); /* starts connecting on the next turn of the loop */
-void cs_redis_free(struct cs_redis *r);  /* outstanding callbacks run with NULL first; not from inside a callback of r */
+/* Starts connecting on the next turn of the loop. free runs outstanding callbacks with NULL first; not from inside
+ * a callback of r. */
+struct cs_redis *cs_redis_new(const struct cs_redis_opts *opts);
+void cs_redis_free(struct cs_redis *r);
 bool cs_redis_is_up(const struct cs_redis *r);
-void cs_redis_drop(struct cs_redis *r, const char *why); /* cut and reconnect; safe inside callbacks (deferred) */
+/* Cut and reconnect; safe inside callbacks (deferred). */
+void cs_redis_drop(struct cs_redis *r, const char *why);
 
 /*
  * Send one command. argv/argvlen are copied. argvlen NULL: NUL-terminated strings. cb NULL: the reply is dropped.
@@ -72,15 +85,15 @@ void cs_redis_subscribe(struct cs_redis *r, const char *const *channels, size_t 
  * Run an embedded Lua script (name as in cs_embed_find) by SHA; on NOSCRIPT it is sent again whole, by itself.
  * keys then args, all with lengths as in cs_redis_call. argv = keys followed by arguments; nkeys of argc are keys.
  */
-enum cs_rc cs_redis_eval(struct cs_redis *r, const char *script, cs_redis_cb *cb, void *arg, int nkeys, int argc,
-                         const char **argv, const size_t *argvlen) CS_MUSTCHECK;
+enum cs_rc cs_redis_eval(struct cs_redis *r, const char *script, cs_redis_cb *cb, void *arg, int nkeys,
+                         int argc, const char **argv, const size_t *argvlen) CS_MUSTCHECK;
 
 /* ---- blocking ---- */
 struct cs_redis_sync;
 
 /* Connect and greet as above. CS_EDOWN with a line naming address (password masked) and remedy. */
-enum cs_rc cs_redis_sync_open(struct cs_redis_sync **out, const struct cs_redis_addr *addr, uint32_t timeout_ms,
-                              struct cs_err *err) CS_MUSTCHECK;
+enum cs_rc cs_redis_sync_open(struct cs_redis_sync **out, const struct cs_redis_addr *addr,
+                              uint32_t timeout_ms, struct cs_err *err) CS_MUSTCHECK;
 void cs_redis_sync_close(struct cs_redis_sync *s);
 int cs_redis_sync_fd(const struct cs_redis_sync *s); /* for poll(2) while subscribed */
 
@@ -90,8 +103,9 @@ int cs_redis_sync_fd(const struct cs_redis_sync *s); /* for poll(2) while subscr
  */
 enum cs_rc cs_redis_sync_call(struct cs_redis_sync *s, struct cs_reply **out, struct cs_err *err, int argc,
                               const char **argv, const size_t *argvlen) CS_MUSTCHECK;
-enum cs_rc cs_redis_sync_eval(struct cs_redis_sync *s, struct cs_reply **out, struct cs_err *err, const char *script,
-                              int nkeys, int argc, const char **argv, const size_t *argvlen) CS_MUSTCHECK;
+enum cs_rc cs_redis_sync_eval(struct cs_redis_sync *s, struct cs_reply **out, struct cs_err *err,
+                              const char *script, int nkeys, int argc, const char **argv,
+                              const size_t *argvlen) CS_MUSTCHECK;
 /* Next pushed message of a subscribed connection. CS_ETIMEOUT when none came within timeout_ms. */
 enum cs_rc cs_redis_sync_next(struct cs_redis_sync *s, struct cs_reply **out, uint32_t timeout_ms,
                               struct cs_err *err) CS_MUSTCHECK;

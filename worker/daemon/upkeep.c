@@ -65,8 +65,8 @@ upkeep_heartbeat(struct daemon *d)
     json_decref(ids);
     /* The index by which readers find the hashes without a scan; the dead fall off its end. */
     snprintf(score, sizeof(score), "%" PRId64, d->last_read_ms);
-    if (cs_redis_call(d->redis, NULL, NULL, 0, 4,
-                      (const char *[]){"ZADD", d->keys.workers, score, d->name}, NULL) != CS_OK ||
+    if (cs_redis_call(d->redis, NULL, NULL, 0, 4, (const char *[]){"ZADD", d->keys.workers, score, d->name},
+                      NULL) != CS_OK ||
         cs_redis_call(d->redis, NULL, NULL, 0, 4,
                       (const char *[]){"ZREMRANGEBYRANK", d->keys.workers, "0", "-1001"}, NULL) != CS_OK)
         CS_LOG(CS_LOG_DEBUG, "heartbeat_missed", NULL);

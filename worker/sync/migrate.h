@@ -22,7 +22,8 @@ struct migrate_report {
  * Go to version target (MIGRATE_LATEST: the newest compiled in; lower than the current one: down).
  * Returns CS_OK; CS_EDOWN; CS_EDB; CS_EINVAL when the database is newer than the program (code schema_too_new) or target is unknown.
  */
-enum cs_rc migrate_run(const char *database_uri, int target, struct migrate_report *report, struct cs_err *err) CS_MUSTCHECK;
+enum cs_rc migrate_run(const char *database_uri, int target, struct migrate_report *report,
+                       struct cs_err *err) CS_MUSTCHECK;
 
 /* The schema version a database has (0: none). Changes nothing. Returns CS_OK; CS_EDOWN; CS_EDB. */
 enum cs_rc migrate_version(const char *database_uri, int *version, struct cs_err *err) CS_MUSTCHECK;

@@ -13,13 +13,22 @@
 
 #include "common/err.h"
 
-#define RULES_KEY_MAX 100  /* varchar(100) of cache_entries.key and .name */
+#define RULES_KEY_MAX 100 /* varchar(100) of cache_entries.key and .name */
 #define RULES_TYPE_MAX 50
 
 /* cache_type; the order is the order of evaluation and of reports. */
 enum rules_family {
-    RULES_MARKET_CAP, RULES_MARKET_LEADER, RULES_SECTOR, RULES_INDUSTRY, RULES_THEME, RULES_ETF, RULES_IPO,
-    RULES_COMPLETE, RULES_COMBO, RULES_STATS, RULES_FAMILY_COUNT
+    RULES_MARKET_CAP,
+    RULES_MARKET_LEADER,
+    RULES_SECTOR,
+    RULES_INDUSTRY,
+    RULES_THEME,
+    RULES_ETF,
+    RULES_IPO,
+    RULES_COMPLETE,
+    RULES_COMBO,
+    RULES_STATS,
+    RULES_FAMILY_COUNT
 };
 
 const char *rules_family_name(enum rules_family f); /* "market_cap" ... */
@@ -61,35 +70,35 @@ struct rules_output {
 /* The filter: every condition that is set must hold. */
 struct rules_filter {
     enum rules_asset asset;
-    struct rules_texts symbols;       /* explicit list; count 0: any */
-    struct rules_texts sectors;       /* exact; count 0: any */
-    struct rules_texts industries;    /* exact; count 0: any */
-    struct rules_texts name_any;      /* whole words, case-insensitive: at least one; count 0: any */
-    struct rules_texts name_none;     /* none of these */
-    struct rules_texts industry_any;  /* whole words in industry, case-insensitive: at least one; count 0: any */
-    bool any_of_lists;                /* symbols, sectors, industries, industry_any and name_any are alternatives, not conjunctions */
-    bool known_sector;                /* sector is not NULL, '', 'Unknown' */
+    struct rules_texts symbols;      /* explicit list; count 0: any */
+    struct rules_texts sectors;      /* exact; count 0: any */
+    struct rules_texts industries;   /* exact; count 0: any */
+    struct rules_texts name_any;     /* whole words, case-insensitive: at least one; count 0: any */
+    struct rules_texts name_none;    /* none of these */
+    struct rules_texts industry_any; /* the same of industry */
+    bool any_of_lists; /* one of the lists is enough (all but name_none), instead of all of them */
+    bool known_sector; /* sector is not NULL, '', 'Unknown' */
     bool known_industry;
-    int64_t cap_min;                  /* inclusive, dollars; 0: none */
-    int64_t cap_max;                  /* exclusive; 0: none */
-    int32_t listed_within_days;       /* list_date in [market date - n, market date]; -1: any */
+    int64_t cap_min;            /* inclusive, dollars; 0: none */
+    int64_t cap_max;            /* exclusive; 0: none */
+    int32_t listed_within_days; /* list_date in [market date - n, market date]; -1: any */
 };
 
 /* One universe, or one partition that becomes many. */
 struct rules_universe {
     enum rules_family family;
-    char key[RULES_KEY_MAX + 1];      /* canonical universe name; a partition has "{key}" in it ("top_10_{key}") */
+    char key[RULES_KEY_MAX + 1]; /* canonical universe name; a partition has "{key}" in it ("top_10_{key}") */
     char title[RULES_KEY_MAX + 1];
     struct rules_filter filter;
     enum rules_per per;
-    uint32_t per_limit;               /* partition: the N values with the most members; 0: all */
-    uint32_t per_min;                 /* partition: a value needs this many members */
+    uint32_t per_limit; /* partition: the N values with the most members; 0: all */
+    uint32_t per_min;   /* partition: a value needs this many members */
     enum rules_order order;
-    uint32_t limit;                   /* 0: all */
-    double buffer;                    /* ranks for a limit, percent for cap bounds; 0: none */
-    bool exempt_from_shrink;          /* the ipo family */
+    uint32_t limit;          /* 0: all */
+    double buffer;           /* ranks for a limit, percent for cap bounds; 0: none */
+    bool exempt_from_shrink; /* the ipo family */
     /* Second part of a combination (combo_test): appended after the first, in symbol order. */
-    struct rules_filter *also;        /* NULL: none */
+    struct rules_filter *also; /* NULL: none */
     size_t output_count;
     struct rules_output outputs[RULES_OUTPUTS_MAX];
 };
@@ -121,7 +130,8 @@ struct sync_rules {
  *          what is wrong, remedy.
  */
 enum cs_rc rules_load(const char *path, struct sync_rules **out, struct cs_err *err) CS_MUSTCHECK;
-enum cs_rc rules_parse(const char *text, size_t len_bytes, struct sync_rules **out, struct cs_err *err) CS_MUSTCHECK;
+enum cs_rc rules_parse(const char *text, size_t len_bytes, struct sync_rules **out,
+                       struct cs_err *err) CS_MUSTCHECK;
 void rules_free(struct sync_rules *rules);
 
 /*

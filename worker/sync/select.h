@@ -18,12 +18,13 @@
 /* One universe with its members in rank order. */
 struct selected {
     const struct rules_universe *rule;
-    char key[RULES_KEY_MAX + 1];   /* canonical name; a partition's with its value filled in */
-    char title[RULES_KEY_MAX + 1]; /* partition: the value's text ("Health Care"); when values collide, the first by bytes */
-    uint32_t sector;               /* industry partition: id of the most frequent known sector, ties by name; else 0 */
-    size_t count;                  /* members */
-    size_t first_count;            /* of those, from the rule's filter; the rest is from `also` */
-    uint32_t *ids;                 /* position is rank - 1 */
+    char key[RULES_KEY_MAX + 1]; /* canonical name; a partition's with its value filled in */
+    /* Of a partition the value's text ("Health Care"); when values collide, the first by bytes. */
+    char title[RULES_KEY_MAX + 1];
+    uint32_t sector;    /* industry partition: id of the most frequent known sector, ties by name; else 0 */
+    size_t count;       /* members */
+    size_t first_count; /* of those, from the rule's filter; the rest is from `also` */
+    uint32_t *ids;      /* position is rank - 1 */
 };
 
 struct selection {
@@ -47,7 +48,8 @@ typedef const uint32_t *select_previous_fn(const char *universe, size_t *count, 
  * Returns   CS_OK; CS_ENOMEM.
  */
 enum cs_rc select_run(const struct snapshot *snap, const struct sync_rules *rules, uint32_t mask,
-                      select_previous_fn *previous, void *arg, struct selection **out, struct cs_err *err) CS_MUSTCHECK;
+                      select_previous_fn *previous, void *arg, struct selection **out,
+                      struct cs_err *err) CS_MUSTCHECK;
 void selection_free(struct selection *sel);
 
 /* The o-th output of a selected universe with "{key}" and "{name}" of a partition filled in and cut to their lengths. */
@@ -61,6 +63,7 @@ bool select_matches(const struct snapshot *snap, const struct rules_filter *filt
  * Returns what select_matches returns.
  */
 bool select_explain(const struct snapshot *snap, const struct rules_filter *filter, uint32_t id,
-                    void (*emit)(bool holds, const char *condition, const char *figures, void *arg), void *arg);
+                    void (*emit)(bool holds, const char *condition, const char *figures, void *arg),
+                    void *arg);
 
 #endif

@@ -19,23 +19,23 @@
 struct sync_session;
 
 struct sync_opts {
-    const char *database_uri;          /* borrowed for life */
-    const char *application_name;      /* "cachesyncd/worker-1"; borrowed for life */
-    uint32_t lease_ms;                 /* idle_in_transaction_session_timeout, TCP user timeout */
-    uint32_t statement_timeout_ms;     /* 0: none */
-    uint32_t lock_timeout_ms;          /* 0: none; waiting for another sync of the environment counts */
+    const char *database_uri;      /* borrowed for life */
+    const char *application_name;  /* "cachesyncd/worker-1"; borrowed for life */
+    uint32_t lease_ms;             /* idle_in_transaction_session_timeout, TCP user timeout */
+    uint32_t statement_timeout_ms; /* 0: none */
+    uint32_t lock_timeout_ms;      /* 0: none; waiting for another sync of the environment counts */
 };
 
 /* Where a running sync is. Called on the session's thread; must return at once. */
 struct sync_progress {
-    const char *task;     /* static: "snapshot", "market_cap_update", "theme_rebalancing", "apply" ... */
-    int percent;          /* 0..100, never falls */
+    const char *task;      /* static: "snapshot", "market_cap_update", "theme_rebalancing", "apply" ... */
+    int percent;           /* 0..100, never falls */
     int64_t total_symbols; /* 0 until known */
     int64_t processed;
 };
 
 struct sync_request {
-    const char *job_id;      /* lower-case UUID; also names the backend: application_name "... <job_id>" */
+    const char *job_id; /* lower-case UUID; also names the backend: application_name "... <job_id>" */
     enum cs_mode mode;
     bool force;
     bool dry_run;
