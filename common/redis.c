@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/embed.h"
+#include "common/failpoint.h"
 #include "common/mem.h"
 
 #define BACKOFF_FIRST_MS 100
@@ -193,6 +194,10 @@ on_reply(redisAsyncContext *ac, void *reply, void *arg)
             return;
         rep = NULL;
     }
+    if (c->script && rep && CS_FAILPOINT_SCRIPT(c->script->name, "after")) {
+        cs_redis_drop(r, "fail point: the answer is lost");
+        rep = NULL;
+    }
     finish(c, rep);
 }
 
@@ -229,6 +234,10 @@ cs_redis_eval(struct cs_redis *r, const char *script, cs_redis_cb *cb, void *arg
     const struct cs_embed *file = cs_embed_find(script);
     if (!r->up || r->dropping || !file)
         return CS_EDOWN;
+    if (CS_FAILPOINT_SCRIPT(script, "before")) {
+        cs_redis_drop(r, "fail point: the connection is lost before the script is sent");
+        return CS_EDOWN;
+    }
     const struct script *known = r->scripts;
     while (known && known->file != file)
         known = known->next;

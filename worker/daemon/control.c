@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/failpoint.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "worker/daemon/daemon.h"
@@ -56,6 +57,10 @@ on_control_reply(const struct cs_reply *reply, void *arg)
     if (cs_reply_is_error(reply, NULL)) {
         CS_LOG(CS_LOG_WARN, "control_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
         cs_redis_drop(d->control, "P:control cannot be read"); /* reconnects with backoff */
+        return;
+    }
+    if (cs_reply_len(entries) && CS_FAILPOINT("control.read")) {
+        cs_redis_drop(d->control, "fail point: the commands are lost");
         return;
     }
     for (size_t i = 0; i < cs_reply_len(entries); i++)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/failpoint.h"
 #include "worker/daemon/daemon.h"
 
 #define BLOCK_MS "2000"
@@ -89,6 +90,10 @@ on_read_reply(const struct cs_reply *reply, void *arg)
     entries = cs_reply_at(cs_reply_at(cs_reply_at(reply, 0), 0) ? cs_reply_at(reply, 0) : NULL, 1);
     if (!d->history_done)
         history_page(d, entries);
+    if (cs_reply_len(entries) && CS_FAILPOINT("intake.read")) {
+        cs_redis_drop(d->reader, "fail point: the entries are lost");
+        return;
+    }
     jobs_take(d, entries);
     intake_read(d);
 }

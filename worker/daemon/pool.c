@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/failpoint.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -124,6 +125,8 @@ run_work(struct slot *slot, struct pool_work *work)
 
     done->what = POOL_DONE;
     done->work = work;
+    if (work->kind != POOL_PROBE)
+        CS_FAILPOINT("pool.take");
     switch (work->kind) {
     case POOL_SYNC:
         done->rc = run_sync(slot, work, done);
@@ -135,6 +138,8 @@ run_work(struct slot *slot, struct pool_work *work)
         done->rc = CS_OK;
         break;
     }
+    if (work->kind != POOL_PROBE)
+        CS_FAILPOINT("pool.report");
     pthread_mutex_lock(&slot->pool->mutex);
     while (slot->cancelling) /* or the request would hit the next job */
         pthread_cond_wait(&slot->pool->cancel_sent, &slot->pool->mutex);

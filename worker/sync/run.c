@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/failpoint.h"
 #include "common/mem.h"
 #include "worker/sync/apply.h"
 #include "worker/sync/guard.h"
@@ -61,11 +62,15 @@ stage_begin(struct run *r, struct cs_err *err)
 {
     const char *params[] = {r->req->environment, r->req->job_id};
     PGresult *res = NULL;
+    if (CS_FAILPOINT("sync.before_begin"))
+        return cs_err_set(err, CS_EDOWN, "fail point before BEGIN");
     enum cs_rc rc = pg_exec(r->conn, "BEGIN", "BEGIN", err);
     if (rc == CS_OK)
         rc = pg_query(r->conn, "waiting for other syncs of the environment",
                       "SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext($1))", 1,
                       params, NULL, err);
+    if (rc == CS_OK && CS_FAILPOINT("sync.after_lock"))
+        rc = cs_err_set(err, CS_EDOWN, "fail point after the lock");
     if (rc == CS_OK)
         rc =
             pg_query(r->conn, "looking for the run",
@@ -265,8 +270,12 @@ stage_commit(struct run *r, struct cs_err *err)
             "total_changes, result) SELECT $1, $2, $3, $4::date, $5::timestamptz, $6::timestamptz, "
             "(d->>'total_changes')::int, d FROM (SELECT $7::jsonb AS d) x",
             7, params, NULL, err);
+        if (rc == CS_OK && CS_FAILPOINT("sync.before_commit"))
+            rc = cs_err_set(err, CS_EDOWN, "fail point before COMMIT");
         if (rc == CS_OK)
             rc = pg_exec(r->conn, "COMMIT", "COMMIT", err);
+        if (rc == CS_OK && CS_FAILPOINT("sync.after_commit"))
+            rc = cs_err_set(err, CS_EDOWN, "fail point after COMMIT");
         free(text);
     }
     if (rc == CS_OK)
