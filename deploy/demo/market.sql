@@ -1,6 +1,6 @@
--- The sample market, first evening: about 6,000 stocks, 150 ETFs and the closes of 29 trading days, up to the weekday
+-- The sample market, first evening: about 6,000 stocks, 153 ETFs and the closes of 29 trading days, up to the weekday
 -- before the newest one (next-day.sql brings that one). Everything but the calendar follows from the symbols alone: the
--- same market at every run. Run it in this directory, on tables that `cachesync migrate` made:
+-- same market at every run. The well-known companies have round caps and made-up listing dates. Run it in this directory, on tables that `cachesync migrate` made:
 --   psql -d "$DATABASE_URI" -f market.sql
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -8,9 +8,9 @@ SET client_min_messages = warning;
 BEGIN;
 \ir calendar.sql
 
-CREATE TEMP TABLE known (symbol text, name text, exchange text, sector text, industry text, billions numeric, ipo_year int)
+CREATE TEMP TABLE known (symbol text, name text, sector text, industry text, exchange text, billions numeric)
     ON COMMIT DROP;
-CREATE TEMP TABLE fund (symbol text, name text, issuer text, etf_type text, aum_millions numeric) ON COMMIT DROP;
+CREATE TEMP TABLE fund (symbol text, issuer text, etf_type text, billions numeric, name text) ON COMMIT DROP;
 \copy known FROM 'best-known.csv' WITH (FORMAT csv, HEADER true)
 \copy fund FROM 'etfs.csv' WITH (FORMAT csv, HEADER true)
 
@@ -25,7 +25,7 @@ SELECT string_to_array('Alder Amber Arbor Atlas Aurora Beacon Birch Blue Bright 
            'Solutions Storage Systems Technologies Therapeutics Utilities Works', ' ') AS second;
 CREATE TEMP TABLE trade ON COMMIT DROP AS
 SELECT sector, industry, row_number() OVER (ORDER BY sector COLLATE "C", industry COLLATE "C") - 1 AS n, count(*) OVER () AS of
-  FROM known WHERE sector <> '' AND industry <> '' GROUP BY sector, industry;
+  FROM known GROUP BY sector, industry;
 
 -- Four letters from a number: 7919 is prime to 26^4, so no two numbers meet.
 CREATE TEMP TABLE made ON COMMIT DROP AS
@@ -34,9 +34,9 @@ SELECT chr(65 + (c / 17576)) || chr(65 + (c / 676) % 26) || chr(65 + (c / 26) % 
 DELETE FROM made WHERE symbol IN (SELECT symbol FROM known UNION ALL SELECT symbol FROM fund);
 
 CREATE TEMP TABLE stock ON COMMIT DROP AS
-SELECT symbol, name || ' Common Stock' AS name, exchange, 'CS' AS type, true AS active, sector, industry,
+SELECT symbol, name, exchange, 'CS' AS type, true AS active, sector, industry,
        billions * 1e9 AS cap, 15 + 400 * pg_temp.share(symbol, 'price') AS price,
-       make_date(ipo_year, 1 + (11 * pg_temp.share(symbol, 'month'))::int, 15) AS list_date
+       make_date(1970 + (45 * pg_temp.share(symbol, 'year'))::int, 1 + (11 * pg_temp.share(symbol, 'month'))::int, 15) AS list_date
   FROM known
 UNION ALL
 SELECT m.symbol,
@@ -63,7 +63,7 @@ SELECT m.symbol,
 -- Fifteen companies went public in the four weeks before.
 UPDATE stock SET list_date = (SELECT first_day FROM calendar) - (s.n * 2 - 1)::int
   FROM (SELECT symbol, row_number() OVER (ORDER BY pg_temp.share(symbol, 'ipo')) AS n
-          FROM stock WHERE type = 'CS' AND active AND cap BETWEEN 1e8 AND 9e9) AS s
+          FROM stock JOIN made USING (symbol) WHERE type = 'CS' AND active AND cap BETWEEN 1e8 AND 9e9) AS s
  WHERE s.symbol = stock.symbol AND s.n <= 15;
 
 INSERT INTO symbols (symbol, name, exchange, primary_exchange, market, type, active, market_cap,
@@ -73,7 +73,7 @@ SELECT symbol, name, exchange, exchange, 'stocks', type, active, round(cap), rou
   FROM stock;
 INSERT INTO symbols (symbol, name, exchange, primary_exchange, market, type, active, country, etf_type, issuer, aum_millions,
                      list_date, last_updated)
-SELECT symbol, name, 'ARCX', 'ARCX', 'stocks', 'ETF', true, 'United States', etf_type, issuer, aum_millions,
+SELECT symbol, name, 'ARCX', 'ARCX', 'stocks', 'ETF', true, 'United States', etf_type, issuer, billions * 1000,
        date '2010-01-15', (SELECT first_day FROM calendar) + time '16:00'
   FROM fund;
 
@@ -88,7 +88,7 @@ SELECT symbol, day, close, round(close * 1.01, 2), round(close * 0.99, 2), close
                s.active, s.list_date, d.back
           FROM (SELECT symbol, cap, price, active, list_date FROM stock
                 UNION ALL
-                SELECT symbol, aum_millions * 1e6, 25 + 400 * pg_temp.share(symbol, 'price'), true, NULL FROM fund) AS s
+                SELECT symbol, billions * 1e9, 25 + 400 * pg_temp.share(symbol, 'price'), true, NULL FROM fund) AS s
          CROSS JOIN trading_day AS d
          WHERE d.back BETWEEN 1 AND 29) AS walk
  WHERE (active OR back > 10) AND (list_date IS NULL OR day >= list_date);

@@ -6,23 +6,23 @@ SET client_min_messages = warning;
 BEGIN;
 \ir calendar.sql
 
--- Two of the larger and six others leave; their last close was yesterday's.
+-- Of the companies whose names are made up two of the larger and six others leave; their last close was yesterday's.
 UPDATE symbols SET active = false, last_updated = (SELECT second_day FROM calendar) + time '16:00'
  WHERE symbol IN (SELECT symbol FROM symbols
-                   WHERE active AND type = 'CS' AND market_cap BETWEEN 9e9 AND 10e9 AND list_date < (SELECT first_day FROM calendar) - 365
+                   WHERE active AND type = 'CS' AND name LIKE '%, Inc. Common Stock' AND market_cap BETWEEN 9e9 AND 10e9 AND list_date < (SELECT first_day FROM calendar) - 365
                    ORDER BY pg_temp.share(symbol, 'delisted') LIMIT 2)
     OR symbol IN (SELECT symbol FROM symbols
-                   WHERE active AND type = 'CS' AND market_cap BETWEEN 6e7 AND 1e9 AND list_date < (SELECT first_day FROM calendar) - 365
+                   WHERE active AND type = 'CS' AND name LIKE '%, Inc. Common Stock' AND market_cap BETWEEN 6e7 AND 1e9 AND list_date < (SELECT first_day FROM calendar) - 365
                    ORDER BY pg_temp.share(symbol, 'delisted') LIMIT 6);
 
 CREATE TEMP TABLE listing (symbol text, name text, exchange text, sector text, industry text, cap numeric, price numeric)
     ON COMMIT DROP;
 INSERT INTO listing VALUES
     ('ZZAXN', 'Axion Compute Corp. Class A Common Stock', 'XNAS', 'Technology', 'Semiconductors', 31000000000, 62.00),
-    ('ZZBRW', 'Brightwater Foods, Inc. Common Stock', 'XNYS', 'Consumer Staples', 'Packaged Foods', 4200000000, 28.00),
-    ('ZZGEN', 'Genesia Therapeutics, Inc. Common Stock', 'XNAS', 'Health Care',
-     'Biotechnology: Pharmaceutical Preparations', 850000000, 17.00),
-    ('ZZHYD', 'Hydra Storage Holdings, Inc. Common Stock', 'XASE', 'Energy', 'Electric Utilities: Central', 140000000, 7.00);
+    ('ZZBRW', 'Brightwater Foods, Inc. Common Stock', 'XNYS', 'Consumer Defensive', 'Packaged Food', 4200000000, 28.00),
+    ('ZZGEN', 'Genesia Therapeutics, Inc. Common Stock', 'XNAS', 'Healthcare', 'Biotechnology',
+     850000000, 17.00),
+    ('ZZHYD', 'Hydra Storage Holdings, Inc. Common Stock', 'XASE', 'Utilities', 'Renewable Power', 140000000, 7.00);
 INSERT INTO symbols (symbol, name, exchange, primary_exchange, market, type, active, market_cap,
                      weighted_shares_outstanding, sector, industry, country, list_date, last_updated)
 SELECT symbol, name, exchange, exchange, 'stocks', 'CS', true, cap, round(cap / price), sector, industry, 'United States',

@@ -16,9 +16,21 @@ ok 'the first evening loads' market market.sql
 first=$(fingerprint)
 stocks=$(sql "SELECT count(*) FROM symbols WHERE type = 'CS' AND active")
 ok "about 6,000 stocks ($stocks)" test "$stocks" -gt 5500 -a "$stocks" -lt 6500
-is "$(sql "SELECT count(*) FROM symbols WHERE type = 'ETF' AND active")" 150 '150 ETFs'
-is "$(sql "SELECT count(*) FROM symbols WHERE symbol IN ('AAPL', 'MSFT', 'NVDA', 'BRK/B', 'TSLA') AND market_cap > 500e9")" 5 \
+is "$(sql "SELECT count(*) FROM symbols WHERE type = 'ETF' AND active")" 153 '153 ETFs'
+is "$(sql "SELECT count(*) FROM symbols WHERE symbol IN ('AAPL', 'MSFT', 'NVDA', 'BRK.B', 'TSLA') AND market_cap > 500e9")" 5 \
     'the best-known are there, and large'
+# Every universe that the rules name has members: the sample market shows them all.
+start_redis
+start_daemon
+id=$(run_job mode full force 1)
+is "$(job_field "$id" status)" completed 'a full sync of it completes'
+is "$(sql "WITH rule AS (SELECT o.type, o.name, o.key FROM jsonb_array_elements(\$json\$$(cat "$ROOT/deploy/rules/universes.json")\$json\$::jsonb->'universes') u,
+            jsonb_to_recordset(u->'outputs') AS o(type text, name text, key text) WHERE u->'per' IS NULL)
+          SELECT string_agg(r.key, ' ') FROM rule r LEFT JOIN cache_entries c USING (type, name, key)
+           WHERE r.type <> 'stock_stats' AND coalesce(jsonb_array_length(c.content->'symbols'), 0) = 0")" '' \
+    'every universe of the default rules has members'
+is "$(sql "SELECT count(*) FILTER (WHERE cache_type = 'sector') || ' ' || count(*) FILTER (WHERE cache_type = 'industry') FROM cache_entries")" '11 20' \
+    'eleven sectors, twenty industries'
 is "$(sql 'SELECT count(DISTINCT date) FROM ohlcv_daily')" 29 '29 trading days'
 is "$(sql 'SELECT count(*) FROM ohlcv_daily WHERE extract(isodow FROM date) > 5')" 0 'none of them at a weekend'
 is "$(sql "SELECT max(date) < '$newest' AND max(date) >= '$newest'::date - 3 FROM ohlcv_daily")" t 'the newest weekday is left for the second evening'
