@@ -19,7 +19,6 @@
 
 #define OWN_PREFIX "CACHESYNC_"
 #define OWN_PREFIX_LEN 10
-#define KEY_FILE_MAX_BYTES 65536
 #define SHOWN "%.120s"
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -371,38 +370,6 @@ apply(struct cs_config *cfg, const struct key *key, const char *value, struct cs
     return CS_OK;
 }
 
-/* Add the keys of TICKSTOCKPL_API_KEY_FILE, a line or a comma apart, to those of TICKSTOCKPL_API_KEY. */
-static enum cs_rc
-read_key_file(struct cs_config *cfg, struct cs_err *err)
-{
-    char *text, *all, *save = NULL;
-    FILE *f = fopen(cfg->api_key_file, "re");
-    size_t len;
-    bool failed;
-
-    if (f == NULL)
-        return cs_err_errno(err, errno, "TICKSTOCKPL_API_KEY_FILE=%s: cannot read it; name a readable file",
-                            cfg->api_key_file);
-    text = cs_xmalloc(KEY_FILE_MAX_BYTES + 1);
-    errno = 0;
-    len = fread(text, 1, KEY_FILE_MAX_BYTES, f);
-    text[len] = '\0';
-    failed = ferror(f) != 0;
-    fclose(f);
-    for (char *key = failed ? NULL : strtok_r(text, ", \t\r\n", &save); key != NULL;
-         key = strtok_r(NULL, ", \t\r\n", &save)) {
-        all = cfg->api_keys != NULL ? cs_xasprintf("%s,%s", cfg->api_keys, key) : cs_xstrdup(key);
-        free(cfg->api_keys);
-        cfg->api_keys = all;
-    }
-    explicit_bzero(text, len);
-    free(text);
-    if (failed)
-        return cs_err_errno(err, errno, "TICKSTOCKPL_API_KEY_FILE=%s: cannot read it; name a readable file",
-                            cfg->api_key_file);
-    return CS_OK;
-}
-
 enum cs_rc
 cs_config_load(struct cs_config *cfg, const char *path, struct cs_err *err)
 {
@@ -419,8 +386,6 @@ cs_config_load(struct cs_config *cfg, const char *path, struct cs_err *err)
             rc = apply(cfg, &keys[i], raw.value[i], err);
         free(raw.value[i]);
     }
-    if (rc == CS_OK && cfg->api_key_file != NULL)
-        rc = read_key_file(cfg, err);
     return rc;
 }
 

@@ -24,6 +24,8 @@ like "$(adapter 2>&1)" 'TICKSTOCKPL_API_KEY' 'without a key it does not start'
 like "$(adapter TICKSTOCKPL_API_KEY=tickstock-cache-sync-2025 CACHESYNC_LISTEN=0.0.0.0 2>&1)" 'published key' \
     'the published key is refused off loopback'
 
+like "$(adapter TICKSTOCKPL_API_KEY_FILE=/nonexistent 2>&1)" 'API_KEY_FILE /nonexistent cannot be read' 'a key file that is not there is named'
+
 start_redis
 echo 'second-key' >"$SCRATCH/keys"
 env TICKSTOCKPL_PORT=$PORT TICKSTOCKPL_API_KEY="$KEY,third" TICKSTOCKPL_API_KEY_FILE="$SCRATCH/keys" CACHESYNC_MAX_BACKLOG=3 \
@@ -125,6 +127,11 @@ echo 'fourth-key' >"$SCRATCH/keys"
 kill -HUP "$HTTP_PID"
 reloaded() { [ "$(curl -s -o /dev/null -w '%{http_code}' -H "X-API-Key: $1" "http://127.0.0.1:$PORT$BASE/stats")" = "$2" ]; }
 wait_until 5 'SIGHUP: the new key counts' reloaded fourth-key 200
+ok 'a key taken out of the file is revoked' reloaded second-key 401
+rm "$SCRATCH/keys"
+kill -HUP "$HTTP_PID"
+wait_until 5 'a file that cannot be read is named in the log' grep -q 'keys_kept.*API_KEY_FILE' "$SCRATCH/http.log"
+ok 'and leaves the keys as they were' reloaded fourth-key 200
 
 kill -TERM "$HTTP_PID"
 wait "$HTTP_PID"

@@ -118,8 +118,6 @@ Test(config, bad_values_name_key_value_and_remedy)
         {"CACHESYNC_LISTEN=\"x", "CACHESYNC_LISTEN: ", "close it"},
         {"REDIS_PORT=0", "REDIS_PORT=0: not a number from 1 to 65535", "set "},
         {"REDIS_URL=http://x", "REDIS_URL=http://x: ", "use redis://"},
-        {"TICKSTOCKPL_API_KEY_FILE=/nonexistent",
-         "TICKSTOCKPL_API_KEY_FILE=/nonexistent: ", "name a readable"},
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -269,21 +267,17 @@ Test(config, masked_uris)
     }
 }
 
-Test(config, key_file_adds_keys)
+Test(config, key_file_is_left_to_the_adapter)
 {
-    char path[] = "/tmp/test_config_keys.XXXXXX";
-    int fd = mkstemp(path);
     struct cs_config cfg;
     struct cs_err err;
 
-    cr_assert_eq(write(fd, "two\n\nthree,four\r\n", 17), 17);
-    close(fd);
     setenv("TICKSTOCKPL_API_KEY", "one", 1);
-    setenv("TICKSTOCKPL_API_KEY_FILE", path, 1);
+    setenv("TICKSTOCKPL_API_KEY_FILE", "/nonexistent", 1);
     cr_assert_eq(cs_config_load(&cfg, NULL, &err), CS_OK, "%s", err.msg);
-    cr_expect_str_eq(cfg.api_keys, "one,two,three,four");
+    cr_expect_str_eq(cfg.api_keys, "one");
+    cr_expect_str_eq(cfg.api_key_file, "/nonexistent");
     cs_config_fini(&cfg);
-    unlink(path);
 }
 
 Test(config, print_masks_and_reads_back)
