@@ -9,7 +9,7 @@ CC      ?= gcc
 SAN     ?=
 WERROR  ?= -Werror
 PACKAGES := build-essential pkg-config libhiredis-dev libevent-dev libpq-dev libjansson-dev
-TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq shellcheck
+TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq shellcheck systemd logrotate strace
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wvla -Wundef \
@@ -97,12 +97,32 @@ demo-packages:
 	@sh deploy/packages.sh $(PACKAGES) redis-server redis-tools postgresql curl jq
 
 # ---- install --------------------------------------------------------------------------------------------------------
-install: all ## install into $(DESTDIR)$(PREFIX)
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+SHARE = $(DESTDIR)$(PREFIX)/share
+UNITS := $(sort $(wildcard deploy/systemd/*.service deploy/systemd/*.timer))
+MAN   := $(sort $(wildcard docs/man/*.[1-8]))
+place = sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g'
+
+install: all install-files ## install into $(DESTDIR)$(PREFIX); settings into $(DESTDIR)$(SYSCONFDIR)
+install-files: # what is built already; an env file that is there stays
 	install -D -m 755 $(BUILD)/cachesyncd $(DESTDIR)$(PREFIX)/sbin/cachesyncd
 	install -D -m 755 $(BUILD)/cachesync-http $(DESTDIR)$(PREFIX)/sbin/cachesync-http
 	install -D -m 755 $(BUILD)/cachesync $(DESTDIR)$(PREFIX)/bin/cachesync
-	install -D -m 644 deploy/rules/universes.json $(DESTDIR)$(PREFIX)/share/cachesync/universes.json
-	install -D -m 644 deploy/rules/universes.schema.json $(DESTDIR)$(PREFIX)/share/cachesync/universes.schema.json
+	install -D -m 644 -t $(SHARE)/cachesync deploy/rules/universes.json deploy/rules/universes.schema.json
+	install -d $(DESTDIR)$(UNITDIR)
+	for u in $(UNITS); do $(place) $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && chmod 644 $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
+	install -D -m 644 deploy/systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/cachesync.conf
+	install -D -m 644 deploy/systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/cachesync.conf
+	install -D -m 644 deploy/etc/logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/cachesync
+	test -e $(DESTDIR)$(SYSCONFDIR)/cachesync/cachesync.env || \
+	    install -D -m 640 deploy/etc/cachesync.env $(DESTDIR)$(SYSCONFDIR)/cachesync/cachesync.env
+	for m in $(MAN); do install -D -m 644 $$m $(SHARE)/man/man$${m##*.}/$${m##*/} || exit 1; done
+	test ! -e deploy/completion/cachesync.bash || \
+	    install -D -m 644 deploy/completion/cachesync.bash $(SHARE)/bash-completion/completions/cachesync
+	test ! -e deploy/completion/_cachesync || \
+	    install -D -m 644 deploy/completion/_cachesync $(DESTDIR)$(ZSHDIR)/_cachesync
 format: ## format the sources in place
 	clang-format -i $$(git ls-files '*.c' '*.h')
 clean: ## remove build/
@@ -110,7 +130,7 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all unit check check-installed check-shell check-packages demo demo-packages run bench bench-sync install format \
+.PHONY: all unit check check-installed check-shell check-packages demo demo-packages run bench bench-sync install install-files format \
         clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
