@@ -14,7 +14,8 @@ TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq sh
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wvla -Wundef \
         -Wcast-qual -Wwrite-strings -Wswitch-enum $(WERROR)
-HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=3 \
+          $(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
 OPT := -O2 -g
 ifneq ($(SAN),)
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=undefined
@@ -25,7 +26,7 @@ EXTERNAL := $(shell $(PC) --cflags libhiredis hiredis libevent libpq jansson 2>/
              $(PC) --cflags hiredis libevent libpq jansson 2>/dev/null)
 CPPFLAGS += -D_GNU_SOURCE -I. $(patsubst -I%,-isystem %,$(filter -I%,$(EXTERNAL))) $(SEAMS)
 CFLAGS   += -std=gnu11 $(WARN) $(OPT) $(HARDEN) -ffile-prefix-map=$(CURDIR)=. -pthread
-LDFLAGS  += -pie -Wl,-z,relro,-z,now -pthread $(if $(SAN),-fsanitize=$(SAN))
+LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(if $(SAN),-fsanitize=$(SAN))
 LIBS_common := -lhiredis -levent -ljansson -lm
 LIBS_sync   := -lpq
 
@@ -78,8 +79,7 @@ check: check-packages ## build and pass every test (installs what is missing)
 	+$(MAKE) --no-print-directory check-installed
 check-installed: all unit
 	BUILD=$(abspath $(BUILD)) sh tests/run $(TESTS)
-check-shell:
-	shellcheck -x -P SCRIPTDIR $$(git ls-files '*.sh' 2>/dev/null | grep . || find tests deploy -name '*.sh') tests/run deploy/demo/demo deploy/demo/load-screener
+include tests/proof.mk
 
 # ---- to see it ------------------------------------------------------------------------------------------------------
 demo: demo-packages ## show the main job from nothing: servers, a market, a sync watched live, a second day
@@ -124,13 +124,13 @@ install-files: # what is built already; an env file that is there stays
 	test ! -e deploy/completion/_cachesync || \
 	    install -D -m 644 deploy/completion/_cachesync $(DESTDIR)$(ZSHDIR)/_cachesync
 format: ## format the sources in place
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format-14 -i $$(git ls-files '*.c' '*.h')
 clean: ## remove build/
 	rm -rf $(BUILD)
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all unit check check-installed check-shell check-packages demo demo-packages run bench bench-sync install install-files format \
+.PHONY: all unit check check-installed check-packages demo demo-packages run bench bench-sync install install-files format \
         clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "worker/cli/cli.h"
-#include "worker/sync/pg.h"
+#include "worker/sync/ask.h"
 
 #define STATEMENT_TIMEOUT_MS 30000u
 
@@ -41,27 +41,28 @@ struct question {
     const char *at; /* NULL: now */
 };
 
-static PGconn *
-open_database(const struct cli *cli, struct cs_err *err)
+static enum cs_rc
+ask(const struct cli *cli, const char *what, const char *sql, int count, const char *const *params,
+    json_t **rows, struct cs_err *err)
 {
-    struct pg_opts opts = {.uri = cli->cfg.database_uri,
-                           .application_name = "cachesync",
-                           .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
+    const struct sync_ask how = {.database_uri = cli->cfg.database_uri,
+                                 .application_name = "cachesync",
+                                 .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
 
-    return pg_connect(&opts, err);
+    return sync_ask(&how, what, sql, count, params, rows, err);
 }
 
 static enum cs_rc
-check_known(PGconn *conn, const struct question *q, struct cs_err *err)
+check_known(const struct cli *cli, const struct question *q, struct cs_err *err)
 {
     const char *params[] = {q->universe, q->environment};
-    PGresult *res = NULL;
-    enum cs_rc rc = pg_query(conn, "look for the universe", known_sql, 2, params, &res, err);
+    json_t *rows = NULL;
+    enum cs_rc rc = ask(cli, "look for the universe", known_sql, 2, params, &rows, err);
 
-    if (rc == CS_OK && PQntuples(res) == 0)
+    if (rc == CS_OK && json_array_size(rows) == 0)
         rc = cs_err_set(err, CS_ENOTFOUND, "no universe %s in environment %s; cachesync stats lists them",
                         q->universe, q->environment);
-    PQclear(res);
+    json_decref(rows);
     return rc;
 }
 
@@ -85,37 +86,35 @@ explain(struct cs_err *err)
     return err->rc;
 }
 
-/* One column or row per line, tab-separated; with --json an object with the rows under name. */
+/* An object with the rows under name; rows of one column as plain text. */
 static void
-print_json(const struct question *q, const char *name, const PGresult *res)
+print_json(const struct question *q, const char *name, json_t *rows)
 {
-    json_t *rows = json_array();
+    json_t *items = json_array();
     json_t *doc = json_pack("{s:s, s:s, s:s?, s:o}", "universe", q->universe, "environment", q->environment,
-                            "at", q->at, name, rows);
+                            "at", q->at, name, items);
+    size_t i;
+    json_t *row;
 
-    for (int row = 0; row < PQntuples(res); row++) {
-        json_t *item;
-
-        if (PQnfields(res) == 1) {
-            item = json_string(PQgetvalue(res, row, 0));
-        } else {
-            item = json_object();
-            for (int col = 0; col < PQnfields(res); col++)
-                json_object_set_new(item, PQfname(res, col), json_string(PQgetvalue(res, row, col)));
-        }
-        json_array_append_new(rows, item);
-    }
+    json_array_foreach(rows, i, row) json_array_append(
+        items, json_object_size(row) == 1 ? json_object_iter_value(json_object_iter(row)) : row);
     json_dumpf(doc, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(doc);
 }
 
+/* A row a line, tab-separated. */
 static void
-print_lines(const PGresult *res)
+print_lines(json_t *rows)
 {
-    for (int row = 0; row < PQntuples(res); row++)
-        for (int col = 0; col < PQnfields(res); col++)
-            printf("%s%c", PQgetvalue(res, row, col), col + 1 < PQnfields(res) ? '\t' : '\n');
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(rows, i, row) for (void *at = json_object_iter(row), *next; at != NULL; at = next)
+    {
+        next = json_object_iter_next(row, at);
+        printf("%s%c", json_string_value(json_object_iter_value(at)), next != NULL ? '\t' : '\n');
+    }
 }
 
 /* Ask sql about q and print the answer. Returns an exit code. */
@@ -124,25 +123,21 @@ answer(struct cli *cli, const struct question *q, const char *name, const char *
        const char *const *params)
 {
     struct cs_err err = {0};
-    PGconn *conn = open_database(cli, &err);
-    PGresult *res = NULL;
-    enum cs_rc rc;
+    json_t *rows = NULL;
+    enum cs_rc rc = ask(cli, "ask the database", sql, count, params, &rows, &err);
 
-    if (conn == NULL)
-        return cli_fail(cli, q->verb, &err);
-    rc = check_known(conn, q, &err);
-    if (rc == CS_OK)
-        rc = pg_query(conn, "ask the database", sql, count, params, &res, &err);
-    PQfinish(conn);
+    if (rc == CS_OK && json_array_size(rows) == 0)
+        rc = check_known(cli, q, &err);
     if (rc != CS_OK) {
         explain(&err);
+        json_decref(rows);
         return cli_fail(cli, q->verb, &err);
     }
     if (cli->json)
-        print_json(q, name, res);
+        print_json(q, name, rows);
     else
-        print_lines(res);
-    PQclear(res);
+        print_lines(rows);
+    json_decref(rows);
     return CLI_OK;
 }
 

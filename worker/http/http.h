@@ -5,8 +5,8 @@
  * A call lives from the request until its answer is sent and no reply of Redis is outstanding. Loop thread
  * only.
  */
-#ifndef CS_WORKER_HTTP_H
-#define CS_WORKER_HTTP_H
+#ifndef CS_HTTP_HTTP_H
+#define CS_HTTP_HTTP_H
 
 #include <event2/event.h>
 #include <event2/http.h>
