@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "common/command.h"
 #include "common/config.h"
 #include "common/err.h"
 #include "common/keys.h"
@@ -29,8 +30,11 @@ struct cli {
 /* argv[0] is the verb. Returns an exit code. Errors: one line "cachesync VERB: ..." on standard error. */
 typedef int cli_verb_fn(struct cli *cli, int argc, char **argv);
 
-cli_verb_fn verb_trigger, verb_status, verb_watch, verb_cancel, verb_ping; /* jobs.c, watch.c */
-cli_verb_fn verb_history, verb_stats; /* history.c: jobs and counters from Redis */
+cli_verb_fn verb_trigger, verb_status, verb_cancel; /* jobs.c */
+cli_verb_fn verb_watch;               /* watch.c */
+cli_verb_fn verb_ping;                /* ping.c */
+cli_verb_fn verb_history;             /* history.c */
+cli_verb_fn verb_stats;               /* stats.c */
 cli_verb_fn verb_dead;                /* dead.c */
 cli_verb_fn verb_migrate;             /* migrate.c */
 cli_verb_fn verb_members;             /* universes.c */
@@ -67,6 +71,10 @@ const struct cli_verb *cli_verb_find(const char *name); /* NULL: no such verb */
 enum cs_rc cli_call(struct cli *cli, struct cs_reply **out, struct cs_err *err, int argc, const char **argv,
                     const size_t *argvlen) CS_MUSTCHECK;
 
+/* The same for a script by its embedded name; keys first in argv, then arguments. */
+enum cs_rc cli_eval(struct cli *cli, struct cs_reply **out, struct cs_err *err, const char *script, int nkeys, int argc,
+                    const char **argv) CS_MUSTCHECK;
+
 /*
  * The job as a reader sees it: its hash or, unread, its entry (both in one MULTI). job_id in lower case.
  * Gives a reference in *job. CS_ENOTFOUND when neither is there.
@@ -74,23 +82,20 @@ enum cs_rc cli_call(struct cli *cli, struct cs_reply **out, struct cs_err *err, 
 enum cs_rc cli_job_read(struct cli *cli, const char *job_id, json_t **job, struct cs_err *err) CS_MUSTCHECK;
 
 /*
+ * Send cmd and tell which job it is: its own job_id, or the one of the entry. job_id holds CS_UUID_LEN + 1 bytes.
+ * Returns CS_OK; as cli_call.
+ */
+enum cs_rc cli_send(struct cli *cli, const struct cs_command *cmd, char *job_id, struct cs_err *err) CS_MUSTCHECK;
+
+/*
  * Follow a job to its end and print how it ended. accepted: the command was just sent, so a job that is not
  * there yet (its id was chosen by the producer) is waited for. Returns an exit code.
  */
 int cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accepted);
 
-/* Print rows (an array of objects) as a table: a column for every key, named as its header. */
-struct cli_column {
-    const char *key;
-    const char *title;
-};
-void cli_table(const json_t *rows, const struct cli_column *columns, size_t count);
-
-void cli_print_json(const json_t *value); /* one line */
-int cli_print_job(const struct cli *cli,
-                  const json_t *job); /* field by field, or JSON; the exit code of its status */
-json_t *
-cli_fields_object(const struct cs_reply *fields); /* name, value, ... as an object of text; new reference */
+/* name, value, ... of a reply as fields that point into it. NULL when there are none; free() it. */
+struct cs_field *cli_fields(const struct cs_reply *reply, size_t *count);
+json_t *cli_fields_object(const struct cs_reply *fields); /* name, value, ... as an object of text; new reference */
 
 /* Read a whole number within min..max. */
 bool cli_number(const char *text, long min, long max, long *value);

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * jobs - the verbs that send commands and read one job: trigger, status, cancel, ping. Main thread.
+ * jobs - the verbs that send commands and read one job: trigger, status, cancel. Main thread.
  */
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/command.h"
-#include "worker/cli/cli.h"
+#include "worker/cli/output.h"
 
-#define PING_WITHIN_US (5 * 1000000LL)
-#define PING_ASK_EVERY_MS 1
 #define CONTROL_MAXLEN "1000"
 
-/* Send cmd and tell which job it is. */
-static enum cs_rc
-send_command(struct cli *cli, const struct cs_command *cmd, char job_id[CS_UUID_LEN + 1], struct cs_err *err)
+enum cs_rc
+cli_send(struct cli *cli, const struct cs_command *cmd, char *job_id, struct cs_err *err)
 {
     const char *argv[3 + CS_COMMAND_ARGV_MAX] = {"XADD", cli->keys.commands, "*"};
     size_t count = cs_command_encode(cmd, argv + 3);
@@ -56,13 +51,15 @@ read_trigger(int argc, char **argv, struct cs_command *cmd, bool *wait)
     int opt, index = 0;
 
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "", options, &index)) != -1) {
+    while ((opt = getopt_long(argc, argv, ":", options, &index)) != -1) {
         const char *value = opt == 'b' ? "1" : optarg;
         struct cs_err err = {0};
         char name[32];
 
         if (opt == '?')
-            return cli_usage("trigger", "%s is no option, or its value is missing", argv[optind - 1]);
+            return cli_usage("trigger", "%s is no option of it", argv[optind - 1]);
+        if (opt == ':')
+            return cli_usage("trigger", "%s needs a value", argv[optind - 1]);
         if (opt == 'w') {
             *wait = true;
             continue;
@@ -90,7 +87,7 @@ verb_trigger(struct cli *cli, int argc, char **argv)
     cs_command_init(&cmd, cli->cfg.environment, "cli");
     if (read_trigger(argc, argv, &cmd, &wait) != CLI_OK)
         return CLI_USAGE;
-    if (send_command(cli, &cmd, job_id, &err) != CS_OK)
+    if (cli_send(cli, &cmd, job_id, &err) != CS_OK)
         return cli_fail(cli, "trigger", &err);
     if (wait)
         return cli_follow(cli, "trigger", job_id, true);
@@ -166,61 +163,5 @@ verb_cancel(struct cli *cli, int argc, char **argv)
         printf("{\"job_id\":\"%s\",\"cancel\":\"sent\"}\n", job_id);
     else
         printf("cancel sent to %s\n", job_id);
-    return CLI_OK;
-}
-
-/* One round trip: the entry is written, a worker thread ends the job, its hash says so. */
-static enum cs_rc
-ping_once(struct cli *cli, int64_t *took_us, struct cs_err *err)
-{
-    char job_id[CS_UUID_LEN + 1], key[CS_KEY_MAX];
-    int64_t start_us = cs_clock_mono_us();
-    struct cs_command cmd;
-
-    cs_command_init(&cmd, cli->cfg.environment, "cli");
-    cmd.verb = CS_VERB_PING;
-    if (send_command(cli, &cmd, job_id, err) != CS_OK)
-        return err->rc;
-    for (;;) {
-        const char *hget[] = {"HGET", cs_key_job(&cli->keys, job_id, key), "status"};
-        struct cs_reply *reply = NULL;
-        enum cs_status status;
-        const char *text;
-        bool done;
-
-        if (cli_call(cli, &reply, err, 3, hget, NULL) != CS_OK)
-            return err->rc;
-        text = cs_reply_str(reply, NULL);
-        done = text != NULL && cs_status_parse(text, &status) && cs_status_final(status);
-        cs_reply_free(reply);
-        *took_us = cs_clock_mono_us() - start_us;
-        if (done)
-            return CS_OK;
-        if (*took_us > PING_WITHIN_US)
-            return cs_err_set(err, CS_ETIMEOUT, "no worker answered within 5 s; is cachesyncd running?");
-        (void)poll(NULL, 0, PING_ASK_EVERY_MS);
-    }
-}
-
-int
-verb_ping(struct cli *cli, int argc, char **argv)
-{
-    long count = 1;
-    int opt;
-
-    opterr = 0;
-    while ((opt = getopt(argc, argv, "c:")) != -1)
-        if (opt != 'c' || !cli_number(optarg, 1, 1000000, &count))
-            return cli_usage("ping", "COUNT is a number from 1 to 1000000");
-    if (optind < argc)
-        return cli_usage("ping", "\"%s\" is too much", argv[optind]);
-    for (long i = 0; i < count; i++) {
-        struct cs_err err = {0};
-        int64_t took_us = 0;
-
-        if (ping_once(cli, &took_us, &err) != CS_OK)
-            return cli_fail(cli, "ping", &err);
-        printf(cli->json ? "{\"round_trip_ms\":%.3f}\n" : "pong after %.3f ms\n", (double)took_us / 1000);
-    }
     return CLI_OK;
 }

@@ -1,49 +1,127 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch - follow one job to its end: a live line on a terminal, plain lines elsewhere. Main thread.
+ * watch - follow one job to its end: a progress bar on a terminal, plain lines elsewhere. Main thread.
  *
- * It asks for the job's hash ten times a second; messages could be missed, the hash cannot.
+ * It asks for the job's hash ten times a second; messages could be missed, the hash cannot. Progress goes to
+ * standard error, the job to standard output.
  */
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/clock.h"
-#include "common/command.h"
-#include "worker/cli/cli.h"
+#include "common/mem.h"
+#include "worker/cli/options.h"
+#include "worker/cli/output.h"
+#include "worker/cli/term.h"
 
 #define ASK_EVERY_MS 100
 #define APPEAR_WITHIN_US (10 * 1000000LL) /* a job that was just sent, whose id its producer chose */
+#define BAR_MIN 10
+#define BAR_MAX 40
+#define LINE_BYTES 256
 
 struct watch {
-    bool live;
-    bool drawn;
-    char last[160];
+    bool live, drawn;
+    int64_t since_us; /* since when it is seen running; 0: not yet */
+    double since_percent;
+    char last[LINE_BYTES];
 };
 
+/* "ETA 1 min 20 s" from the pace since it was first seen running; "" until there is a pace. */
+static void
+format_eta(struct watch *w, double percent, char *out, size_t out_bytes)
+{
+    int64_t now_us = cs_clock_mono_us();
+    double pace, left_s;
+
+    *out = '\0';
+    if (w->since_us == 0) {
+        w->since_us = now_us;
+        w->since_percent = percent;
+    }
+    if (percent <= w->since_percent || percent >= 100)
+        return;
+    pace = (percent - w->since_percent) / (double)(now_us - w->since_us);
+    left_s = (100 - percent) / pace / 1e6;
+    if (left_s < 1)
+        snprintf(out, out_bytes, "ETA under 1 s");
+    else if (left_s < 60)
+        snprintf(out, out_bytes, "ETA %.0f s", left_s);
+    else if (left_s < 86400)
+        snprintf(out, out_bytes, "ETA %.0f min %02d s", left_s / 60, (int)left_s % 60);
+}
+
+/* "[#####-----]" of width characters between the brackets. */
+static void
+format_bar(double percent, int width, char *out)
+{
+    int full = (int)(percent / 100 * width);
+
+    *out++ = '[';
+    for (int i = 0; i < width; i++)
+        *out++ = i < full ? '#' : '-';
+    memcpy(out, "]", 2);
+}
+
+/* The rest of a line: phase, symbols, time left. */
+static void
+format_about(struct watch *w, const json_t *job, const json_t *progress, double percent, char *out,
+             size_t bytes)
+{
+    long long total = json_integer_value(json_object_get(progress, "total_symbols"));
+    char *task = cli_cell(json_object_get(progress, "current_task")), done_text[32], total_text[32], eta[40];
+    char *status = cli_cell(json_object_get(job, "status"));
+    int n;
+
+    if (!json_is_object(progress)) {
+        n = snprintf(out, bytes, "%.16s", status);
+    } else {
+        n = snprintf(out, bytes, "%.40s", task);
+        if (total > 0)
+            n += snprintf(out + n, bytes - (size_t)n, "  %s/%s symbols",
+                          cli_grouped(json_integer_value(json_object_get(progress, "processed")), done_text),
+                          cli_grouped(total, total_text));
+        format_eta(w, percent, eta, sizeof eta);
+        if (*eta != '\0')
+            snprintf(out + n, bytes - (size_t)n, "  %s", eta);
+    }
+    free(task);
+    free(status);
+}
+
+/* On a terminal one line, drawn in place; else a line whenever percent or phase changes. */
 static void
 show(struct watch *w, const json_t *job)
 {
     const json_t *progress = json_object_get(job, "progress");
-    const char *status = json_string_value(json_object_get(job, "status"));
-    const char *task = json_string_value(json_object_get(progress, "current_task"));
-    char line[sizeof w->last];
+    double percent = json_number_value(json_object_get(progress, "percentage"));
+    char line[LINE_BYTES], about[128], bar[BAR_MAX + 3];
+    int columns, lines, room;
 
-    snprintf(line, sizeof line, "%-9.16s %3.0f %%  %.60s", status ? status : "?",
-             json_number_value(json_object_get(progress, "percentage")), task ? task : "");
-    if (strcmp(line, w->last) == 0)
+    percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
+    format_about(w, job, progress, percent, about, sizeof about);
+    if (!w->live) {
+        char *eta = strstr(about, "  ETA");
+
+        if (eta != NULL)
+            *eta = '\0'; /* it changes with every look */
+        snprintf(line, sizeof line, "%3.0f %%  %s", percent, about);
+        if (strcmp(line, w->last) != 0)
+            fprintf(stderr, "%s\n", line);
+        memcpy(w->last, line, sizeof line);
         return;
-    memcpy(w->last, line, sizeof line);
-    fprintf(stderr, w->live ? "\r\033[K%s" : "%s\n", line);
+    }
+    term_size(stderr, &columns, &lines);
+    room = columns - (int)term_width(about) - 12;
+    format_bar(percent, room < BAR_MIN ? BAR_MIN : room > BAR_MAX ? BAR_MAX : room, bar);
+    snprintf(line, sizeof line, "%s %3.0f %%  %s", bar, percent, about);
+    if ((int)strlen(line) >= columns)
+        line[columns > 1 ? columns - 1 : 0] = '\0'; /* a wrapped line could not be drawn over */
+    fprintf(stderr, TERM_CLEAR_LINE "%s%s%s", term_begin(stderr, TERM_CYAN), line,
+            term_end(stderr, TERM_CYAN));
     w->drawn = true;
-}
-
-static void
-clear(struct watch *w)
-{
-    if (w->live && w->drawn)
-        fputs("\r\033[K", stderr);
 }
 
 static bool
@@ -58,7 +136,7 @@ ended(const json_t *job)
 int
 cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accepted)
 {
-    struct watch w = {.live = isatty(STDERR_FILENO) != 0};
+    struct watch w = {.live = term_is_terminal(stderr)};
     int64_t give_up_us = cs_clock_mono_us() + APPEAR_WITHIN_US;
     struct cs_err err = {0};
     json_t *job = NULL;
@@ -78,7 +156,8 @@ cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accepted)
         job = NULL;
         (void)poll(NULL, 0, ASK_EVERY_MS);
     }
-    clear(&w);
+    if (w.drawn)
+        fputs(TERM_CLEAR_LINE, stderr);
     if (job == NULL)
         return cli_fail(cli, verb, &err);
     code = cli_print_job(cli, job);
@@ -107,14 +186,15 @@ newest(struct cli *cli, char job_id[CS_UUID_LEN + 1], struct cs_err *err)
 int
 verb_watch(struct cli *cli, int argc, char **argv)
 {
+    int at = cli_options("watch", argc, argv, NULL, 0, 1);
     char job_id[CS_UUID_LEN + 1];
     struct cs_err err = {0};
 
-    if (argc > 2)
-        return cli_usage("watch", "one job at a time");
-    if (argc == 2 && cs_uuid_normalize(argv[1], strlen(argv[1]), job_id) != CS_OK)
-        return cli_usage("watch", "\"%s\" is no job id (a UUID)", argv[1]);
-    if (argc == 1 && newest(cli, job_id, &err) != CS_OK)
+    if (at < 0)
+        return CLI_USAGE;
+    if (at < argc && cs_uuid_normalize(argv[at], strlen(argv[at]), job_id) != CS_OK)
+        return cli_usage("watch", "\"%s\" is no job id (a UUID)", argv[at]);
+    if (at == argc && newest(cli, job_id, &err) != CS_OK)
         return cli_fail(cli, "watch", &err);
     return cli_follow(cli, "watch", job_id, false);
 }
