@@ -81,6 +81,12 @@ check-installed: all unit
 	BUILD=$(abspath $(BUILD)) sh tests/run $(TESTS)
 include tests/proof.mk
 
+check-dashboard: ## the web page in headless Chromium, against a real adapter and daemon (brings Chromium and Node.js)
+	@sh deploy/packages.sh $(PACKAGES) $(TEST_PACKAGES) chromium fonts-dejavu-core $$(command -v npm >/dev/null || echo nodejs npm)
+	+$(MAKE) --no-print-directory all
+	cd tests/dashboard && npm install --no-package-lock --no-audit --no-fund --silent
+	BUILD=$(abspath $(BUILD)) bash tests/dashboard/run.sh
+
 # ---- to see it ------------------------------------------------------------------------------------------------------
 demo: demo-packages ## show the main job from nothing: servers, a market, a sync watched live, a second day
 	+$(MAKE) --no-print-directory all
@@ -111,6 +117,7 @@ install-files: # what is built already; an env file that is there stays
 	install -D -m 755 $(BUILD)/cachesync-http $(DESTDIR)$(PREFIX)/sbin/cachesync-http
 	install -D -m 755 $(BUILD)/cachesync $(DESTDIR)$(PREFIX)/bin/cachesync
 	install -D -m 644 -t $(SHARE)/cachesync deploy/rules/universes.json deploy/rules/universes.schema.json
+	install -D -m 644 -t $(SHARE)/cachesync/dashboard deploy/dashboard/*
 	install -d $(DESTDIR)$(UNITDIR)
 	for u in $(UNITS); do $(place) $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && chmod 644 $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
 	install -D -m 644 deploy/systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/cachesync.conf
@@ -126,11 +133,11 @@ install-files: # what is built already; an env file that is there stays
 format: ## format the sources in place
 	clang-format-14 -i $$(git ls-files '*.c' '*.h')
 clean: ## remove build/
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) tests/dashboard/node_modules
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all unit check check-installed check-packages demo demo-packages run bench bench-sync install install-files format \
+.PHONY: all unit check check-installed check-packages check-dashboard demo demo-packages run bench bench-sync install install-files format \
         clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
