@@ -1,56 +1,67 @@
 #!/usr/bin/env bash
-# Real trading days: every universe equals an independent SQL query, on the first day and on three that follow.
+# Every night of the market data in sequence, as a nightly job meets them: the refusals, every row of every universe, the change
+# log, the events and the past equal independent SQL (tests/support/oracle.sql, nights.sql). The Saturday too: it is data.
+#   NIGHTS=5 bash tests/integration/real_data.sh     the first five
 . "$(dirname "$0")/../support/lib.sh"
 if ! have_market_data; then
-    skip "real trading days: no market data in $MARKET_DATA (set MARKET_DATA)"
+    skip "every real trading day: no market data in $MARKET_DATA (set MARKET_DATA)"
     finish
 fi
 start_postgres
 start_redis
 migrate
-mapfile -t days < <("$MARKET_DATA/load.sh" -l | head -5)
-# The Saturday is a re-fetch and no trading day.
-days=("${days[0]}" "${days[1]}" "${days[3]}" "${days[4]}")
-loaded=
+# Nights of another year are old for the calendar alone: no limit on that, every other check as it is.
+jq '.limits.stale_days = 3650' "$ROOT/deploy/rules/universes.json" >"$SCRATCH/rules.json"
+chmod 644 "$SCRATCH/rules.json"
+sql_file "$ROOT/tests/support/oracle.sql" >/dev/null
+sql_file "$ROOT/tests/support/nights.sql" >/dev/null
+is "$(sql "SELECT oracle.read_rules(\$json\$$(cat "$ROOT/deploy/rules/universes.json")\$json\$)")" 9 'nine themes in words'
+start_daemon CACHESYNC_RULES="$SCRATCH/rules.json"
+
+load() { gzip -dc "$MARKET_DATA/$1.csv.gz" | psql -X -q -v ON_ERROR_STOP=1 -d "$DATABASE_URI" -v day="$1" -f "$MARKET_DATA/load.sql"; }
+state() { sql "SELECT md5(string_agg(id || ':' || xmin, ',' ORDER BY id)) || (SELECT count(*) || max(id)::text FROM sync_changes_log)
+    || (SELECT md5(string_agg(symbol || market_cap, ',' ORDER BY symbol)) FROM symbols) FROM cache_entries"; }
+
+# one DAY: a sync without force; where SQL says that it must be refused, nothing is written, and force does it.
+refused=0
+one() {
+    local day=$1 before id verdict
+    sql 'SELECT oracle.remember()' >/dev/null
+    before=$(state)
+    run_job mode full >"$SCRATCH/job" &
+    sql 'SELECT oracle.compute()' >/dev/null
+    verdict=$(sql "SELECT oracle.verdict('$day', 3650)")
+    wait $!
+    id=$(cat "$SCRATCH/job")
+    is "$(job_field "$id" status) $(job_field "$id" error_details | jq -r .code 2>/dev/null)" "${verdict:+failed }${verdict:-completed }" "$day: the checks say what SQL says"
+    if [ -n "$verdict" ]; then
+        refused=$((refused + 1))
+        is "$(state)" "$before" "$day: refused, nothing is written"
+        id=$(run_job mode full force 1)
+        is "$(job_field "$id" status)" completed "$day: with force it completes"
+    fi
+    sql "SELECT name || '|' || coalesce(left(wrong, 2000), '') FROM oracle.judge('$id')" >"$SCRATCH/verdicts"
+    while IFS='|' read -r name wrong; do is "$wrong" '' "$day: $name"; done <"$SCRATCH/verdicts"
+    is "$(wc -l <"$SCRATCH/verdicts")" 14 "$day: all checks were made"
+}
+
+mapfile -t days < <("$MARKET_DATA/load.sh" -l | head -"${NIGHTS:-1000}")
+psql -X -q -v ON_ERROR_STOP=1 -d "$DATABASE_URI" -v etfs=1 -f "$MARKET_DATA/load.sql" <"$MARKET_DATA/etfs.csv" >/dev/null
 for day in "${days[@]}"; do
-    "$MARKET_DATA/load.sh" -d "$DATABASE_URI" -q "$day" >"$SCRATCH/load.log" 2>&1 || { cat "$SCRATCH/load.log"; die "loading $day failed"; }
-    [ -n "$loaded" ] || { sql_file "$ROOT/tests/support/oracle.sql" >/dev/null; start_daemon; }
-    loaded=1
-    id=$(run_job mode full force 1)
-    is "$(job_field "$id" status)" completed "$day: a full sync completes"
-    is "$(sql "WITH got AS (SELECT universe, (SELECT string_agg(s, ' ' ORDER BY n) FROM jsonb_array_elements_text(content->'symbols') WITH ORDINALITY e(s, n)) AS members
-                              FROM cache_entries WHERE cache_type IN ('market_cap', 'market_leader', 'sector', 'industry', 'complete', 'ipo') OR key = 'etf_all')
-               SELECT string_agg(coalesce(o.universe, g.universe), ' ') FROM oracle o FULL JOIN got g USING (universe) WHERE o.members IS DISTINCT FROM g.members")" '' \
-        "$day: every universe equals the oracle"
-    is "$(sql "SELECT count(*) FROM symbols s JOIN ohlcv_daily o USING (symbol) WHERE s.active AND o.date = '$day' AND o.close > 0
-               AND s.weighted_shares_outstanding > 0 AND s.market_cap <> round(o.close * s.weighted_shares_outstanding)")" 0 \
-        "$day: caps are close times shares"
-    is "$(sql "WITH stock AS (SELECT row_number() OVER (ORDER BY market_cap DESC, symbol COLLATE \"C\") AS rank, * FROM symbols WHERE active AND type = 'CS' AND market_cap > 0),
-               want AS (SELECT rank, jsonb_build_object('ticker', symbol, 'name', coalesce(nullif(name, ''), 'Unknown'), 'rank', rank, 'sector', coalesce(nullif(sector, ''), 'Unknown'),
-                   'industry', coalesce(nullif(industry, ''), 'Unknown'), 'exchange', coalesce(nullif(exchange, ''), nullif(primary_exchange, ''), 'Unknown'),
-                   'market_cap', market_cap, 'market', coalesce(nullif(market, ''), 'Unknown')) AS o FROM stock)
-               SELECT (SELECT jsonb_agg(o ORDER BY rank) FROM want) = value->'stocks' AND (value->>'count')::int = (SELECT count(*) FROM want) FROM cache_entries WHERE key = 'all_stocks'")" t \
-        "$day: every stock object of all_stocks is as the contract writes it"
-    is "$(sql "SELECT (o->>'total_stocks')::bigint = n AND (o->>'unique_exchanges')::bigint = x AND (o->>'unique_sectors')::bigint = s AND (o->>'total_market_cap')::numeric = t
-               AND abs((o->>'average_market_cap')::numeric - t / n) <= 1
-               FROM (SELECT value->'overview' AS o FROM cache_entries WHERE type = 'stock_stats' AND name = 'universe' AND key = 'summary') v,
-               (SELECT count(*) n, count(DISTINCT exchange) x, count(DISTINCT nullif(nullif(sector, ''), 'Unknown')) s, sum(market_cap) t FROM symbols WHERE active AND type = 'CS' AND market_cap > 0) w")" t \
-        "$day: the statistics equal SQL"
-    is "$(sql "SELECT string_agg(symbol, ' ' ORDER BY market_cap DESC, symbol) FROM symbols WHERE active AND type = 'CS' AND market_cap > 0 AND symbol IN ('NVDA','AVGO','AMD','TXN','QCOM','AMAT','LRCX','INTC','MRVL','MCHP')")" \
-        "$(sql "SELECT string_agg(x, ' ' ORDER BY n) FROM cache_entries, jsonb_array_elements_text(value) WITH ORDINALITY e(x, n) WHERE type = 'themes' AND name = 'Semi' AND key = 'list'")" \
-        "$day: the theme Semi is its active stocks by cap"
-    is "$(sql "SELECT string_agg(symbol, ' ' ORDER BY symbol COLLATE \"C\") FROM symbols WHERE active AND type = 'ETF' AND name ~* '\\m(Bond|Aggregate|Treasury)\\M'")" \
-        "$(sql "SELECT string_agg(x, ' ' ORDER BY n) FROM cache_entries, jsonb_array_elements_text(value) WITH ORDINALITY e(x, n) WHERE key = 'etf_bonds'")" \
-        "$day: etf_bonds is those whose names say so"
-    is "$(sql "SELECT count(*) FROM sync_changes_log WHERE job_id = '$id'")" "$(job_field "$id" total_changes)" "$day: one log row a change"
-    is "$(sql "SELECT count(*) FROM cache_entries c JOIN cache_sync_rows r USING (environment, type, name, key)
-               WHERE r.cache_type NOT IN ('stats', 'theme') AND ARRAY(SELECT jsonb_array_elements_text(c.content->'symbols') ORDER BY 1)
-               IS DISTINCT FROM ARRAY(SELECT universe_as_of(r.universe, 'DEFAULT', now()) ORDER BY 1)")" 0 "$day: the log folds to the memberships"
+    load "$day" >/dev/null || die "loading $day failed"
+    one "$day"
 done
-before=$(sql "SELECT md5(string_agg(id || ':' || xmin, ',' ORDER BY id)) FROM cache_entries")
-id=$(run_job mode full force 1)
-is "$(job_field "$id" total_changes)" 0 'again: no change'
-is "$(sql "SELECT md5(string_agg(id || ':' || xmin, ',' ORDER BY id)) FROM cache_entries")" "$before" 'again: no row rewritten'
+is "$(sql 'SELECT count(*) FROM oracle.night')" "${#days[@]}" 'every night was synced'
+
+half=$((${#days[@]} / 2))
+sql "SELECT id || '|' || coalesce(wrong, '') FROM oracle.judge_past(1, $half)" >"$SCRATCH/past.1" &
+sql "SELECT id || '|' || coalesce(wrong, '') FROM oracle.judge_past($half + 1, ${#days[@]})" >"$SCRATCH/past.2"
+wait $!
+while IFS='|' read -r id wrong; do is "$wrong" '' "${days[$((id - 1))]}: universe_as_of gives the members that were kept then"; done < <(cat "$SCRATCH/past.1" "$SCRATCH/past.2")
+is "$(cat "$SCRATCH/past.1" "$SCRATCH/past.2" | wc -l)" "${#days[@]}" 'of every night'
+
+before=$(state)
 id=$(run_job mode full)
-is "$(job_field "$id" error_details | jq -r .code)" stale_market_data 'old data without force is refused'
+is "$(job_field "$id" total_changes)" 0 'again: no change'
+is "$(state)" "$before" 'again: no row rewritten'
 finish
