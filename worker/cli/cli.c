@@ -55,24 +55,12 @@ cli_usage(const char *verb, const char *fmt, ...)
     return CLI_USAGE;
 }
 
-static enum cs_rc
-open_redis(struct cli *cli, struct cs_err *err)
+enum cs_rc
+cli_redis_open(struct cli *cli, struct cs_err *err)
 {
     if (cli->redis != NULL)
         return CS_OK;
     return cs_redis_sync_open(&cli->redis, &cli->cfg.redis, REDIS_TIMEOUT_MS, err);
-}
-
-struct cs_redis_sync *
-cli_redis(struct cli *cli)
-{
-    struct cs_err err = {0};
-
-    if (open_redis(cli, &err) != CS_OK) {
-        cli->redis = NULL;
-        cli_fail(cli, "redis", &err);
-    }
-    return cli->redis;
 }
 
 /* An error reply is a failure too. */
@@ -92,7 +80,7 @@ cli_call(struct cli *cli, struct cs_reply **out, struct cs_err *err, int argc, c
          const size_t *argvlen)
 {
     *out = NULL;
-    if (open_redis(cli, err) != CS_OK)
+    if (cli_redis_open(cli, err) != CS_OK)
         return err->rc;
     return judge(out, argv[0], cs_redis_sync_call(cli->redis, out, err, argc, argv, argvlen), err);
 }
@@ -102,7 +90,7 @@ cli_eval(struct cli *cli, struct cs_reply **out, struct cs_err *err, const char 
          const char **argv)
 {
     *out = NULL;
-    if (open_redis(cli, err) != CS_OK)
+    if (cli_redis_open(cli, err) != CS_OK)
         return err->rc;
     return judge(out, script, cs_redis_sync_eval(cli->redis, out, err, script, nkeys, argc, argv, NULL), err);
 }

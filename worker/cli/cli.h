@@ -24,7 +24,9 @@ struct cli {
     struct cs_config cfg;
     struct cs_keys keys;
     bool json;                   /* --json, before or after the verb */
-    struct cs_redis_sync *redis; /* opened by cli_redis */
+    const char *config_path;     /* --config; NULL: none */
+    struct cs_err config_err;    /* why the configuration could not be read: for the doctor alone */
+    struct cs_redis_sync *redis; /* opened by the first command */
 };
 
 /* argv[0] is the verb. Returns an exit code. Errors: one line "cachesync VERB: ..." on standard error. */
@@ -39,13 +41,13 @@ cli_verb_fn verb_dead;                /* dead.c */
 cli_verb_fn verb_migrate;             /* migrate.c */
 cli_verb_fn verb_members;             /* universes.c */
 cli_verb_fn verb_rules;               /* rules.c */
-cli_verb_fn verb_doctor, verb_top;    /* doctor.c, top.c */
+cli_verb_fn verb_doctor;              /* doctor.c */
 
 /* history --universe U, from sync_changes_log; verb_history hands over to it (universes.c). */
 int cli_universe_history(struct cli *cli, const char *universe, const char *environment, int limit);
 
-/* Connect to Redis once; prints the error itself and returns NULL on failure (exit CLI_UNREACHABLE). */
-struct cs_redis_sync *cli_redis(struct cli *cli);
+/* Connect to Redis once. CS_OK; as cs_redis_sync_open. */
+enum cs_rc cli_redis_open(struct cli *cli, struct cs_err *err) CS_MUSTCHECK;
 
 /* Print "cachesync VERB: message" (or {"error":..} with --json) and return the exit code that fits err->rc.
  */
@@ -60,6 +62,7 @@ struct cli_verb {
     const char *usage; /* what follows the name */
     const char *help;
     cli_verb_fn *run;
+    bool any_config; /* runs with a bad configuration too (config_err) */
 };
 
 const struct cli_verb *cli_verb_find(const char *name); /* NULL: no such verb */

@@ -10,27 +10,30 @@
 #include "worker/cli/cli.h"
 
 static const struct cli_verb verbs[] = {
-    {"migrate", "[--status | --to VERSION]", "bring the database to this program's schema", verb_migrate},
+    {"migrate", "[--status | --to VERSION]", "bring the database to this program's schema", verb_migrate,
+     false},
     {"trigger",
      "[--mode full|market_cap|themes|ipos] [--force] [--dry-run] [--as-of DATE] [--environment E] [--job-id "
      "UUID] "
      "[--idempotency-key K] [--triggered-by T] [--wait]",
-     "send a sync command", verb_trigger},
-    {"status", "JOB", "show a job", verb_status},
-    {"watch", "[JOB]", "follow a job (the newest one) to its end", verb_watch},
+     "send a sync command", verb_trigger, false},
+    {"status", "JOB", "show a job", verb_status, false},
+    {"watch", "[JOB]", "follow a job (the newest one) to its end", verb_watch, false},
     {"history",
      "[--limit N] [--status S] [--mode M] [--environment E] [--since TIME] [--triggered-by T] | --universe U "
      "[--limit N] [--environment E]",
-     "list the newest jobs, or a universe's changes", verb_history},
+     "list the newest jobs, or a universe's changes", verb_history, false},
     {"stats", "[--environment E] [--type T] [--days N]", "list the universes and count the jobs of 7 days",
-     verb_stats},
-    {"cancel", "JOB", "end a job that waits or runs", verb_cancel},
+     verb_stats, false},
+    {"cancel", "JOB", "end a job that waits or runs", verb_cancel, false},
     {"dead", "list [--limit N] | show ID... | requeue ID... | discard ID...", "look after the dead letters",
-     verb_dead},
+     verb_dead, false},
     {"members", "UNIVERSE [--environment E] [--at TIME]",
-     "list a universe's symbols, now or at a past moment", verb_members},
-    {"rules", "check [FILE] | list [FILE]", "check or list the universe rules", verb_rules},
-    {"ping", "[-c COUNT]", "measure the way through stream, worker and back", verb_ping},
+     "list a universe's symbols, now or at a past moment", verb_members, false},
+    {"rules", "check [FILE] | list [FILE]", "check or list the universe rules", verb_rules, false},
+    {"ping", "[-c COUNT]", "measure the way through stream, worker and back", verb_ping, false},
+    {"doctor", "[--fix] [--role daemon|adapter|producer]",
+     "check configuration, Redis, PostgreSQL, daemons and adapter, and say what to do", verb_doctor, true},
 };
 
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
@@ -83,7 +86,6 @@ static int
 run_verb(struct cli *cli, const char *config_path, int argc, char **argv)
 {
     const struct cli_verb *verb = cli_verb_find(argv[0]);
-    struct cs_err err = {0};
 
     if (verb == NULL) {
         fprintf(stderr, "cachesync: no verb %s; cachesync --help lists them\n", argv[0]);
@@ -94,8 +96,11 @@ run_verb(struct cli *cli, const char *config_path, int argc, char **argv)
         printf("usage: cachesync %s %s\n%s\n", verb->name, verb->usage, verb->help);
         return CLI_OK;
     }
-    if (cs_config_load(&cli->cfg, config_path, &err) != CS_OK) {
-        cli_fail(cli, verb->name, &err);
+    cli->config_path = config_path;
+    if (cs_config_load(&cli->cfg, config_path, &cli->config_err) != CS_OK) {
+        if (verb->any_config)
+            return verb->run(cli, argc, argv);
+        cli_fail(cli, verb->name, &cli->config_err);
         return CLI_USAGE;
     }
     cs_keys_init(&cli->keys, cli->cfg.key_prefix);

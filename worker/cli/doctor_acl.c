@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doctor_acl - whether the user of REDIS_URL may do what the programs do. Main thread.
+ *
+ * Each command is queued inside MULTI, where Redis checks the rights, and then all are discarded: nothing runs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "worker/cli/doctor.h"
+
+#define WORDS_MAX 16
+
+enum { DAEMON = 1, ADAPTER = 2, PRODUCER = 4 };
+
+/* What each program sends, scripts included; "P:" stands for the prefix. */
+static const struct {
+    unsigned roles;
+    const char *command;
+} needed[] = {
+    {DAEMON | ADAPTER | PRODUCER, "PING"},
+    {DAEMON | ADAPTER | PRODUCER, "XADD P:commands * mode full"},
+    {DAEMON | ADAPTER | PRODUCER, "XADD P:control * command cancel"},
+    {DAEMON | ADAPTER, "XRANGE P:commands 1-1 1-1"},
+    {DAEMON | ADAPTER, "XLEN P:commands"},
+    {DAEMON | ADAPTER, "HGETALL P:job:x"},
+    {DAEMON | ADAPTER, "HMGET P:job:x status"},
+    {DAEMON | ADAPTER, "HMGET P:worker:x busy"},
+    {DAEMON | ADAPTER, "ZREVRANGE P:jobs 0 0"},
+    {DAEMON | ADAPTER, "ZREVRANGE P:workers 0 0"},
+    {DAEMON | ADAPTER, "SET P:idem:x y"},
+    {DAEMON | ADAPTER, "GET P:idem:x"},
+    {DAEMON | ADAPTER, "EVAL return 0"},
+    {DAEMON | ADAPTER, "EVALSHA 0123456789012345678901234567890123456789 0"},
+    {ADAPTER, "HGETALL P:universes:X"},
+    {ADAPTER, "HMGET P:daily:2024-01-01 total"},
+    {ADAPTER, "ZCARD P:jobs"},
+    {DAEMON, "XGROUP CREATE P:commands workers 0 MKSTREAM"},
+    {DAEMON, "XGROUP DELCONSUMER P:commands workers x"},
+    {DAEMON, "XINFO CONSUMERS P:commands workers"},
+    {DAEMON, "XREADGROUP GROUP workers x COUNT 1 STREAMS P:commands >"},
+    {DAEMON, "XREAD COUNT 1 STREAMS P:control 0"},
+    {DAEMON, "XREVRANGE P:control + - COUNT 1"},
+    {DAEMON, "XPENDING P:commands workers"},
+    {DAEMON, "XCLAIM P:commands workers x 0 1-1"},
+    {DAEMON, "XACK P:commands workers 1-1"},
+    {DAEMON, "XDEL P:commands 1-1"},
+    {DAEMON, "XADD P:events * channel x"},
+    {DAEMON, "XADD P:dead * reason x"},
+    {DAEMON, "HSET P:job:x status pending"},
+    {DAEMON, "HGET P:job:x status"},
+    {DAEMON, "HDEL P:job:x progress"},
+    {DAEMON, "HINCRBY P:job:x attempts 1"},
+    {DAEMON, "EXPIRE P:job:x 60"},
+    {DAEMON, "PEXPIRE P:job:x 60000"},
+    {DAEMON, "DEL P:job:x"},
+    {DAEMON, "EXISTS P:worker:x"},
+    {DAEMON, "HSET P:worker:x busy 0"},
+    {DAEMON, "HSET P:universes:X y z"},
+    {DAEMON, "HINCRBY P:daily:2024-01-01 total 1"},
+    {DAEMON, "HINCRBY P:metrics retries 1"},
+    {DAEMON, "ZADD P:jobs 1 x"},
+    {DAEMON, "ZADD P:workers 1 x"},
+    {DAEMON, "ZREM P:jobs x"},
+    {DAEMON, "ZCARD P:jobs"},
+    {DAEMON, "ZRANGE P:jobs 0 0"},
+    {DAEMON, "ZREMRANGEBYSCORE P:jobs 0 0"},
+    {DAEMON, "ZREMRANGEBYRANK P:workers 0 0"},
+    {DAEMON, "PUBLISH " CS_CH_TRIGGERED " x"},
+    {DAEMON, "PUBLISH " CS_CH_COMPLETE " x"},
+    {DAEMON, "PUBLISH " CS_CH_UNIVERSE " x"},
+    {DAEMON, "PUBLISH " CS_CH_IPO " x"},
+    {DAEMON, "PUBLISH " CS_CH_DELISTING " x"},
+    {DAEMON, "PUBLISH " CS_CH_MONITORING " x"},
+    {DAEMON, "PUBLISH " CS_CH_ERRORS " x"},
+    {DAEMON, "SUBSCRIBE " CS_CH_IMPORT_STATUS " " CS_CH_IMPORT_DONE},
+};
+
+static unsigned
+role_bit(const char *role)
+{
+    return strcmp(role, "adapter") == 0 ? ADAPTER : strcmp(role, "producer") == 0 ? PRODUCER : DAEMON;
+}
+
+/* Split command into words of text, with the prefix in place of "P". Returns how many. */
+static int
+split(const struct doctor *d, char *text, const char *words[WORDS_MAX], char *expanded[WORDS_MAX])
+{
+    char *save = NULL;
+    int n = 0;
+
+    for (char *word = strtok_r(text, " ", &save); word != NULL && n < WORDS_MAX;
+         word = strtok_r(NULL, " ", &save), n++) {
+        expanded[n] =
+            strncmp(word, "P:", 2) == 0 ? cs_xasprintf("%s%s", d->cli->keys.prefix, word + 1) : NULL;
+        words[n] = expanded[n] != NULL ? expanded[n] : word;
+    }
+    return n;
+}
+
+/* Queue one; reports a refusal. Returns whether it was granted. */
+static bool
+is_granted(struct doctor *d, const char *command)
+{
+    char *text = cs_xstrdup(command), *expanded[WORDS_MAX];
+    const char *argv[WORDS_MAX];
+    struct cs_reply *reply = NULL;
+    struct cs_err err = {0};
+    int argc = split(d, text, argv, expanded);
+    bool granted = cli_call(d->cli, &reply, &err, argc, argv, NULL) == CS_OK;
+
+    if (!granted)
+        doctor_say(d, DOCTOR_PROBLEM, "redis.rights", "grant it (docs/security.md has the line)",
+                   "the %s sends %.80s: %s", d->role, command, err.msg);
+    for (int i = 0; i < argc; i++)
+        free(expanded[i]);
+    cs_reply_free(reply);
+    free(text);
+    return granted;
+}
+
+static void
+tell_user(struct doctor *d, size_t granted)
+{
+    const char *argv[] = {"ACL", "WHOAMI"};
+    struct cs_reply *reply = NULL;
+    struct cs_err ignored = {0};
+    const char *user = d->cli->cfg.redis.username;
+
+    if (cli_call(d->cli, &reply, &ignored, 2, argv, NULL) == CS_OK)
+        user = cs_reply_str(reply, NULL);
+    doctor_say(d, DOCTOR_OK, "redis.rights", NULL, "user %s may do all %zu things that the %s does",
+               user != NULL ? user : "default", granted, d->role);
+    cs_reply_free(reply);
+}
+
+void
+doctor_acl(struct doctor *d)
+{
+    const char *multi[] = {"MULTI"}, *discard[] = {"DISCARD"};
+    unsigned role = role_bit(d->role);
+    size_t granted = 0, asked = 0;
+    struct cs_reply *reply = doctor_ask(d, "redis.rights", 1, multi);
+
+    if (reply == NULL)
+        return;
+    cs_reply_free(reply);
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (needed[i].roles & role) {
+            asked++;
+            granted += is_granted(d, needed[i].command);
+        }
+    cs_reply_free(doctor_ask(d, "redis.rights", 1, discard));
+    if (granted == asked)
+        tell_user(d, granted);
+}
