@@ -93,6 +93,8 @@ static const struct key keys[] = {
     {"CACHESYNC_AUTOSTART", TYPE_BOOL, false, "1", 0, 0, "0 or 1", NULL, AT(autostart),
      "start a sync after a data import"},
     TEXT("CACHESYNC_LISTEN", "127.0.0.1", "address", check_word, listen, "where the adapter listens"),
+    INT("CACHESYNC_MAX_CONNECTIONS", "1024", 16, 100000, "number", max_connections,
+        "adapter: open at once; the oldest that waits makes room"),
     INT("CACHESYNC_RATE_LIMIT", "0", 0, 1000000, "1/s", rate_limit,
         "adapter: requests per key and address; 0: no limit"),
     TEXT("CACHESYNC_CORS_ORIGIN", NULL, "origin", check_word, cors_origin,

@@ -43,6 +43,7 @@ struct cs_config {
     bool autostart;
     char *listen;
     int64_t port;
+    int64_t max_connections;
     int64_t rate_limit;
     char *cors_origin;  /* NULL: none */
     char *api_keys;     /* comma separated; NULL: none. Never logged */

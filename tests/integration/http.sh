@@ -4,21 +4,10 @@
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 
-BASE=/api/processing/cache-sync
-KEY=a-key-of-the-test
-PORT=$((20000 + $$ % 20000))
-adapter() { env TICKSTOCKPL_PORT=$PORT "$@" "$BUILD/cachesync-http"; }
-# call METHOD PATH [CURL OPTIONS...]: sets CODE and BODY; headers in $SCRATCH/headers.
-call() {
-    local method=$1 path=$2
-    shift 2
-    CODE=$(curl -sS -m 8 -o "$SCRATCH/body" -D "$SCRATCH/headers" -w '%{http_code}' -X "$method" \
-        -H "X-API-Key: $KEY" "$@" "http://127.0.0.1:$PORT$path")
-    BODY=$(cat "$SCRATCH/body")
-}
-header() { tr -d '\r' <"$SCRATCH/headers" | awk -v n="$1" -F ': ' 'tolower($1) == tolower(n) { print $2 }'; }
-post() { call POST "$BASE/trigger" -H 'Content-Type: application/json' -d "$1" "${@:2}"; }
-refused() { is "$CODE $(jq -r .error <<<"$BODY") $(jq -r .success <<<"$BODY")" "$1 $2 false" "$3"; }
+# shellcheck source=tests/support/http.sh
+. "$(dirname "$0")/../support/http.sh"
+
+adapter() { env TICKSTOCKPL_PORT="$PORT" "$@" "$BUILD/cachesync-http"; }
 
 like "$(adapter 2>&1)" 'TICKSTOCKPL_API_KEY' 'without a key it does not start'
 like "$(adapter TICKSTOCKPL_API_KEY=tickstock-cache-sync-2025 CACHESYNC_LISTEN=0.0.0.0 2>&1)" 'published key' \
@@ -28,12 +17,7 @@ like "$(adapter TICKSTOCKPL_API_KEY_FILE=/nonexistent 2>&1)" 'API_KEY_FILE /none
 
 start_redis
 echo 'second-key' >"$SCRATCH/keys"
-env TICKSTOCKPL_PORT=$PORT TICKSTOCKPL_API_KEY="$KEY,third" TICKSTOCKPL_API_KEY_FILE="$SCRATCH/keys" CACHESYNC_MAX_BACKLOG=3 \
-    "$BUILD/cachesync-http" 2>>"$SCRATCH/http.log" &
-HTTP_PID=$!
-PIDS+=("$HTTP_PID")
-redis_seen() { [ "$(curl -s "http://127.0.0.1:$PORT/health" | jq -r .services.redis)" = up ]; }
-wait_until 10 'the adapter reaches Redis' redis_seen
+start_adapter_with_redis TICKSTOCKPL_API_KEY="$KEY,third" TICKSTOCKPL_API_KEY_FILE="$SCRATCH/keys" CACHESYNC_MAX_BACKLOG=3
 
 call GET /health
 is "$CODE $(jq -r '.status + " " + .services.database' <<<"$BODY")" '503 unhealthy unknown' 'without a worker: unhealthy'

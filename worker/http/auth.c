@@ -23,13 +23,13 @@ struct http_auth {
 };
 
 static bool
-equal(const char *key, const char *given)
+equal(const char *key, struct http_slice given)
 {
-    size_t key_len = strlen(key), given_len = strlen(given);
-    size_t diff = key_len ^ given_len;
+    size_t key_len = strlen(key);
+    size_t diff = key_len ^ given.len;
 
-    for (size_t i = 0; i < given_len; i++)
-        diff |= (size_t)(unsigned char)given[i] ^ (size_t)(unsigned char)key[i % key_len];
+    for (size_t i = 0; i < given.len; i++)
+        diff |= (size_t)(unsigned char)given.at[i] ^ (size_t)(unsigned char)key[i % key_len];
     return diff == 0;
 }
 
@@ -139,19 +139,18 @@ http_auth_free(struct http_auth *auth)
     free(auth);
 }
 
-bool
-http_auth_accepts(const struct http_auth *auth, struct evhttp_request *req)
+int
+http_auth_accepts(const struct http_auth *auth, const struct http_request *request)
 {
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(req);
-    const char *given = evhttp_find_header(headers, "X-API-Key");
-    const char *bearer = evhttp_find_header(headers, "Authorization");
-    bool accepted = false;
+    struct http_slice given = http_request_header(request, "x-api-key");
+    struct http_slice bearer = http_request_header(request, "authorization");
+    int accepted = -1;
 
-    if (!given && bearer && strncasecmp(bearer, "Bearer ", 7) == 0)
-        given = bearer + 7;
-    if (!given)
-        return false;
+    if (!given.at && bearer.len > 7 && strncasecmp(bearer.at, "Bearer ", 7) == 0)
+        given = (struct http_slice){bearer.at + 7, bearer.len - 7};
+    if (!given.at)
+        return -1;
     for (size_t i = 0; i < auth->count; i++)
-        accepted |= equal(auth->keys[i], given);
+        accepted = equal(auth->keys[i], given) ? (int)i : accepted;
     return accepted;
 }

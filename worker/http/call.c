@@ -2,6 +2,7 @@
 /*
  * call - the life of one request: its questions to Redis, the client that leaves, the end. Loop thread.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,26 +10,84 @@
 #include "common/mem.h"
 #include "worker/http/http.h"
 
-static void
-on_connection_close(struct evhttp_connection *conn, void *arg)
-{
-    struct http_call *call = arg;
+/* Calls whose client has left still wait for Redis: more of them than this and new ones are turned away. */
+#define CALLS_MAX(app) (2 * (app)->conns.most)
 
-    (void)conn;
-    call->req = NULL;
+/* An id that the caller gave, if it is one that can stand in a header and a log; else one of ours. */
+static void
+set_request_id(struct http_call *call)
+{
+    struct http_slice given = {NULL, 0};
+    bool good;
+
+    if (call->request)
+        given = http_request_header(call->request, "x-request-id");
+    good = given.len > 0 && given.len <= HTTP_REQUEST_ID_MAX;
+    for (size_t i = 0; good && i < given.len; i++)
+        good = strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:+/=-", given.at[i]) !=
+               NULL;
+    if (good) {
+        memcpy(call->request_id, given.at, given.len);
+        call->request_id[given.len] = '\0';
+        return;
+    }
+    uint64_t id = call->app->id_base + call->app->id_next++;
+    for (int i = 15; i >= 0; i--, id >>= 4)
+        call->request_id[i] = "0123456789abcdef"[id & 15];
+    call->request_id[16] = '\0';
+}
+
+static void
+set_origin(struct http_call *call)
+{
+    const char *allowed = call->app->cfg.cors_origin;
+    struct http_slice origin;
+
+    if (!allowed || !call->request)
+        return;
+    origin = http_request_header(call->request, "origin");
+    call->foreign = origin.at && (strcmp(allowed, "*") == 0 || (origin.len == strlen(allowed) &&
+                                                                memcmp(origin.at, allowed, origin.len) == 0));
 }
 
 struct http_call *
-http_call_new(struct http_app *app, struct evhttp_request *req)
+http_call_new(struct http_app *app, struct http_conn *conn, const struct http_request *request)
 {
-    struct http_call *call = cs_xcalloc(1, sizeof *call);
+    struct http_call *call = cs_xmalloc(sizeof *call);
 
+    memset(call, 0, offsetof(struct http_call, path));
+    call->path[0] = '\0';
+    call->extra_len = 0;
     call->app = app;
-    call->req = req;
-    call->head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
+    call->conn = conn;
+    call->request = request;
+    call->route = HTTP_NO_ROUTE;
+    call->since_us = cs_clock_mono_us();
     app->calls++;
-    evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_connection_close, call);
+    http_conn_attach(conn, call);
+    set_request_id(call);
+    set_origin(call);
+    if (!request)
+        return call;
+    call->head = request->method.len == 4 && memcmp(request->method.at, "HEAD", 4) == 0;
+    if (request->path.at && cs_log_threshold <= CS_LOG_DEBUG)
+        snprintf(call->path, sizeof call->path, "%.*s %.*s",
+                 request->method.len < 16 ? (int)request->method.len : 16, request->method.at,
+                 request->path.len < 76 ? (int)request->path.len : 76, request->path.at);
     return call;
+}
+
+void
+http_call_drop(struct http_call *call)
+{
+    struct http_app *app = call->app;
+
+    if (call->conn)
+        http_conn_attach(call->conn, NULL);
+    json_decref(call->result);
+    http_metrics_free(call->metrics);
+    free(call);
+    app->calls--;
 }
 
 static void
@@ -36,11 +95,10 @@ call_end(struct http_call *call)
 {
     struct http_app *app = call->app;
 
-    if (call->req)
+    if (call->conn)
         http_reply_error(call, 500, "internal", "The request could not be answered; see the adapter's log.");
-    json_decref(call->result);
-    free(call);
-    if (--app->calls == 0 && app->stopping)
+    http_call_drop(call);
+    if (app->calls == 0 && app->stopping && app->conns.count == 0)
         event_base_loopexit(app->base, NULL);
 }
 
@@ -56,7 +114,8 @@ call_settle(struct http_call *call)
     if (call->unavailable && call->on_down) {
         call->on_down(call);
     } else if (call->unavailable) {
-        http_reply_retry(call, 503, "redis_unavailable", "Redis cannot be reached; try again in a moment.");
+        http_reply_retry(call, 503, "redis_unavailable", "Redis cannot be reached; try again in a moment.",
+                         1);
     } else if (next) {
         call->outstanding = 1;
         next(call);
@@ -71,6 +130,7 @@ http_call_begin(struct http_call *call, http_handler *handler)
 {
     call->outstanding = 1;
     handler(call);
+    call->request = NULL;
     call_settle(call);
 }
 
@@ -80,52 +140,56 @@ http_expect(struct http_call *call, void (*on_reply)(struct http_call *, size_t,
 {
     call->on_reply = on_reply;
     call->on_all = on_all;
-    call->asked = 0;
+    call->asked = call->answered = 0;
 }
 
+/* Replies come in the order of the questions. */
 static void
 on_redis_reply(const struct cs_reply *reply, void *arg)
 {
-    struct http_question *question = arg;
-    struct http_call *call = question->call;
+    struct http_call *call = arg;
+    size_t index = call->answered++;
 
-    if (reply && !cs_reply_is_error(reply, NULL)) {
-        call->on_reply(call, question->index, reply);
+    if (reply && (call->tolerant || !cs_reply_is_error(reply, NULL))) {
+        call->on_reply(call, index, reply);
     } else {
         call->unavailable = true;
         if (reply)
-            CS_LOG(CS_LOG_ERROR, "redis_error", NULL, cs_kv_s("message", cs_reply_str(reply, NULL)));
+            CS_LOG(CS_LOG_ERROR, "redis_error", NULL, cs_kv_s("message", cs_reply_str(reply, NULL)),
+                   cs_kv_s("request_id", call->request_id));
     }
     call_settle(call);
 }
 
-static struct http_question *
-question_next(struct http_call *call)
+static void
+asked(struct http_call *call, enum cs_rc rc)
 {
-    struct http_question *question = &call->questions[call->asked];
-
-    *question = (struct http_question){call, call->asked};
     call->asked++;
-    return question;
+    if (rc == CS_OK)
+        call->outstanding++;
+    else
+        call->unavailable = true;
+}
+
+static bool
+too_many(const struct http_call *call)
+{
+    return call->app->calls > CALLS_MAX(call->app);
 }
 
 void
 http_ask(struct http_call *call, int argc, const char **argv)
 {
-    if (cs_redis_call(call->app->redis, on_redis_reply, question_next(call), 0, argc, argv, NULL) == CS_OK)
-        call->outstanding++;
-    else
-        call->unavailable = true;
+    asked(call, too_many(call) ? CS_EFULL
+                               : cs_redis_call(call->app->redis, on_redis_reply, call, 0, argc, argv, NULL));
 }
 
 void
 http_eval(struct http_call *call, const char *script, int nkeys, int argc, const char **argv)
 {
-    if (cs_redis_eval(call->app->redis, script, on_redis_reply, question_next(call), nkeys, argc, argv,
-                      NULL) == CS_OK)
-        call->outstanding++;
-    else
-        call->unavailable = true;
+    asked(call, too_many(call)
+                    ? CS_EFULL
+                    : cs_redis_eval(call->app->redis, script, on_redis_reply, call, nkeys, argc, argv, NULL));
 }
 
 struct cs_field *

@@ -2,7 +2,6 @@
 /*
  * history - a page of P:jobs, newest first. Costs what the page holds, however long the history. Loop thread.
  */
-#include <event2/keyvalq_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +18,13 @@ static const char *const columns[] = {"job_id",           "mode",         "statu
 #define COLUMNS (sizeof columns / sizeof columns[0])
 
 static bool
-read_number(struct evkeyvalq *query, const char *name, int64_t low, int64_t high, int64_t *value)
+read_number(struct http_slice query, const char *name, int64_t low, int64_t high, int64_t *value)
 {
-    const char *text = evhttp_find_header(query, name);
+    char text[16];
+    int found = http_query_find(query, name, text, sizeof text);
 
-    if (!text)
-        return true;
+    if (found <= 0)
+        return found == 0;
     if (*text == '\0' || strlen(text) > 12 || text[strspn(text, "0123456789")] != '\0')
         return false;
     *value = strtoll(text, NULL, 10);
@@ -115,19 +115,12 @@ void
 http_history(struct http_call *call)
 {
     const char *jobs = call->app->keys.jobs;
-    const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(call->req));
-    struct evkeyvalq query = {0};
+    struct http_slice query = call->request->query;
     char first[24], last[24];
-    bool good;
 
     call->number[LIMIT] = 10;
-    good = !text || evhttp_parse_query_str(text, &query) == 0;
-    if (good && text) {
-        good = read_number(&query, "limit", 1, 100, &call->number[LIMIT]) &&
-               read_number(&query, "offset", 0, INT64_C(1) << 40, &call->number[OFFSET]);
-        evhttp_clear_headers(&query);
-    }
-    if (!good) {
+    if (!read_number(query, "limit", 1, 100, &call->number[LIMIT]) ||
+        !read_number(query, "offset", 0, INT64_C(1) << 40, &call->number[OFFSET])) {
         http_reply_error(call, 400, "invalid_request", "limit must be 1 to 100 and offset 0 or more.");
         return;
     }

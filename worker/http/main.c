@@ -6,12 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include <event2/util.h>
+
 #include "common/log.h"
 #include "worker/http/http.h"
 
-#define HEADERS_MAX_BYTES 16384
-#define BODY_READ_MAX_BYTES (4 * HTTP_BODY_MAX_BYTES) /* up to here a long body gets its 413 as JSON */
-#define IDLE_TIMEOUT_S 10
 #define REDIS_TIMEOUT_MS 2000 /* two questions in a row stay under the callers' 5 s */
 
 static void
@@ -39,8 +38,8 @@ on_signal_stop(evutil_socket_t sig, short what, void *arg)
         return;
     CS_LOG(CS_LOG_INFO, "stopping", NULL, cs_kv_i("signal", sig), cs_kv_i("in_flight", (int64_t)app->calls));
     app->stopping = true;
-    evhttp_del_accept_socket(app->server, app->listener);
-    event_base_loopexit(app->base, app->calls ? &grace : NULL);
+    http_listen_stop(app);
+    event_base_loopexit(app->base, app->calls > 0 || app->conns.count > 0 ? &grace : NULL);
 }
 
 static void
@@ -60,25 +59,6 @@ on_signal_reload(evutil_socket_t sig, short what, void *arg)
     }
     http_auth_free(app->auth);
     app->auth = fresh;
-}
-
-static enum cs_rc
-listen_http(struct http_app *app, struct cs_err *err)
-{
-    app->server = evhttp_new(app->base);
-    if (!app->server)
-        return cs_err_set(err, CS_ENOMEM, "the HTTP server cannot be created");
-    evhttp_set_max_headers_size(app->server, HEADERS_MAX_BYTES);
-    evhttp_set_max_body_size(app->server, BODY_READ_MAX_BYTES);
-    evhttp_set_timeout(app->server, IDLE_TIMEOUT_S);
-    evhttp_set_allowed_methods(app->server, UINT16_MAX); /* others than the table's get 405, not 501 */
-    evhttp_set_gencb(app->server, http_route, app);
-    app->listener = evhttp_bind_socket_with_handle(app->server, app->cfg.listen, (uint16_t)app->cfg.port);
-    if (!app->listener)
-        return cs_err_errno(err, errno,
-                            "cannot listen on %s port %lld: choose CACHESYNC_LISTEN and TICKSTOCKPL_PORT",
-                            app->cfg.listen, (long long)app->cfg.port);
-    return CS_OK;
 }
 
 static enum cs_rc
@@ -121,7 +101,9 @@ run(struct http_app *app, struct cs_err *err)
     app->base = event_base_new();
     if (!app->base)
         return cs_err_set(err, CS_ENOMEM, "the event loop cannot be created");
-    rc = listen_http(app, err);
+    app->rate = http_rate_new(app->cfg.rate_limit);
+    evutil_secure_rng_get_bytes(&app->id_base, sizeof app->id_base);
+    rc = http_listen(app, err);
     if (rc != CS_OK)
         return rc;
     app->redis = cs_redis_new(&(struct cs_redis_opts){
@@ -140,7 +122,7 @@ run(struct http_app *app, struct cs_err *err)
 int
 main(int argc, char **argv)
 {
-    struct http_app app = {0};
+    static struct http_app app;
     struct cs_err err = {0};
     int exit_code = 0;
 
@@ -155,11 +137,13 @@ main(int argc, char **argv)
     }
     if (app.redis)
         cs_redis_free(app.redis);
-    if (app.server)
-        evhttp_free(app.server);
+    http_listen_fini(&app);
     if (app.base)
         event_base_free(app.base);
+    http_rate_free(app.rate);
     http_auth_free(app.auth);
+    text_fini(&app.head);
+    text_fini(&app.body);
     cs_config_fini(&app.cfg);
     return exit_code;
 }

@@ -2,83 +2,60 @@
 /*
  * routes - one table of what the adapter serves, and the checks before a handler runs. Loop thread.
  */
-#include <event2/buffer.h>
-#include <event2/keyvalq_struct.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "worker/http/http.h"
 
 #define BASE "/api/processing/cache-sync/"
+#define READS "GET, HEAD"
 
 static const struct route {
-    enum evhttp_cmd_type method;
+    const char *method;
     const char *path; /* one that ends in / is followed by a job id */
-    bool open;        /* needs no key */
+    const char *name; /* as documented */
+    bool open;        /* needs no key and has no rate */
     const char *allow;
     http_handler *handler;
 } routes[] = {
-    {EVHTTP_REQ_POST, BASE "trigger", false, "POST", http_trigger},
-    {EVHTTP_REQ_GET, BASE "status/", false, "GET, HEAD", http_status},
-    {EVHTTP_REQ_GET, BASE "history", false, "GET, HEAD", http_history},
-    {EVHTTP_REQ_GET, BASE "stats", false, "GET, HEAD", http_stats},
-    {EVHTTP_REQ_POST, BASE "cancel/", false, "POST", http_cancel},
-    {EVHTTP_REQ_GET, "/health", true, "GET, HEAD", http_health},
+    {"POST", BASE "trigger", BASE "trigger", false, "POST", http_trigger},
+    {"GET", BASE "status/", BASE "status/{job_id}", false, READS, http_status},
+    {"GET", BASE "history", BASE "history", false, READS, http_history},
+    {"GET", BASE "stats", BASE "stats", false, READS, http_stats},
+    {"POST", BASE "cancel/", BASE "cancel/{job_id}", false, "POST", http_cancel},
+    {"GET", "/health", "/health", true, READS, http_health},
+    {"GET", "/metrics", "/metrics", false, READS, http_metrics},
 };
+#define ROUTES ((int)(sizeof routes / sizeof routes[0]))
+_Static_assert(sizeof routes / sizeof routes[0] <= HTTP_NO_ROUTE, "HTTP_ROUTES_MAX is too small");
 
-static const struct route *
-find(const char *path, const char **tail)
+const char *
+http_route_name(int route)
 {
-    for (size_t i = 0; path && i < sizeof routes / sizeof routes[0]; i++) {
-        size_t len = strlen(routes[i].path);
-
-        if (routes[i].path[len - 1] != '/' && strcmp(path, routes[i].path) == 0)
-            return *tail = NULL, &routes[i];
-        if (routes[i].path[len - 1] == '/' && strncmp(path, routes[i].path, len) == 0)
-            return *tail = path + len, &routes[i];
-    }
-    return NULL;
+    return route < ROUTES ? routes[route].name : route == HTTP_NO_ROUTE ? "none" : NULL;
 }
 
-/* What evhttp lets through although two readers could understand it differently. */
-static bool
-well_framed(struct evhttp_request *req)
+static int
+find(struct http_slice path, struct http_slice *tail)
 {
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(req);
-    size_t lengths = 0, hosts = 0;
-    const struct evkeyval *h;
+    *tail = (struct http_slice){NULL, 0};
+    for (int i = 0; i < ROUTES; i++) {
+        size_t len = strlen(routes[i].path);
 
-    for (h = headers->tqh_first; h; h = h->next.tqe_next) {
-        if (strpbrk(h->key, " \t"))
-            return false;
-        hosts += strcasecmp(h->key, "Host") == 0;
-        if (strcasecmp(h->key, "Content-Length") != 0)
+        if (path.len < len || memcmp(path.at, routes[i].path, len) != 0)
             continue;
-        if (++lengths > 1 || h->value[0] == '\0' || h->value[strspn(h->value, "0123456789")] != '\0')
-            return false;
+        if (routes[i].path[len - 1] == '/')
+            *tail = (struct http_slice){path.at + len, path.len - len};
+        if (tail->at || path.len == len)
+            return i;
     }
-    return hosts == 1;
+    return HTTP_NO_ROUTE;
 }
 
 static void
 refuse_path(struct http_call *call)
 {
-    http_reply_error(call, 404, "not_found", "There is no such path; docs/rest.md lists them.");
-}
-
-static void
-refuse_framing(struct http_call *call)
-{
-    http_reply_error(call, 400, "invalid_request",
-                     "The request needs one Host and at most one, decimal Content-Length.");
-}
-
-static void
-refuse_size(struct http_call *call)
-{
-    http_reply_error(call, 413, "body_too_large",
-                     "The body is longer than 65536 bytes; send only the fields of a command.");
+    http_reply_error(call, 404, "not_found", "There is no such path; docs/rest.md lists those there are.");
 }
 
 static void
@@ -91,47 +68,128 @@ refuse_key(struct http_call *call)
 static void
 refuse_method(struct http_call *call)
 {
+    http_reply_header(call, "Allow", routes[call->route].allow);
     http_reply_error(call, 405, "method_not_allowed",
                      "This path does not take that method; see the header Allow.");
 }
 
-static void
-refuse_job_id(struct http_call *call)
+void
+http_refuse_job_id(struct http_call *call)
 {
     http_reply_error(call, 404, "not_found", "No job has this id; the history lists the known ones.");
 }
 
-static http_handler *
-choose(struct http_call *call)
+static void
+refuse_rate(struct http_call *call)
 {
-    struct evhttp_request *req = call->req;
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-    enum evhttp_cmd_type method = evhttp_request_get_command(req);
-    const char *tail;
-    const struct route *route;
+    http_reply_retry(call, 429, "rate_limited",
+                     "Too many requests with this key from this address; slow down.", call->number[0]);
+}
 
-    if (!well_framed(req))
-        return refuse_framing;
-    if (evbuffer_get_length(evhttp_request_get_input_buffer(req)) > HTTP_BODY_MAX_BYTES)
-        return refuse_size;
-    route = uri ? find(evhttp_uri_get_path(uri), &tail) : NULL;
-    if (!(route && route->open) && !http_auth_accepts(call->app->auth, req))
+static void
+reply_fault(struct http_call *call)
+{
+    http_reply_error(call, call->fault->status, call->fault->code, call->fault->message);
+}
+
+/* What a browser asks before it lets a page of the configured origin call us. */
+static void
+reply_options(struct http_call *call)
+{
+    http_reply_header(call, "Allow", routes[call->route].allow);
+    if (call->foreign) {
+        http_reply_header(call, "Access-Control-Allow-Methods", routes[call->route].allow);
+        http_reply_header(call, "Access-Control-Allow-Headers",
+                          "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id");
+        http_reply_header(call, "Access-Control-Max-Age", "600");
+    }
+    http_reply(call, 204, NULL, NULL, 0);
+}
+
+static bool
+is(struct http_slice s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
+}
+
+static bool
+takes(const struct route *route, struct http_slice method)
+{
+    return is(method, route->method) || (strcmp(route->method, "GET") == 0 && is(method, "HEAD"));
+}
+
+/* The handler of the request, or what refuses it. *accepted: the former, for whoever holds this key. */
+static http_handler *
+choose(struct http_call *call, bool *accepted, int *key)
+{
+    const struct http_request *request = call->request;
+    struct http_slice tail;
+    const struct route *route = NULL;
+
+    *accepted = false;
+    call->route = find(request->path, &tail);
+    if (call->route != HTTP_NO_ROUTE)
+        route = &routes[call->route];
+    if (route && call->app->cfg.cors_origin && is(request->method, "OPTIONS"))
+        return reply_options;
+    *key = route && route->open ? 0 : http_auth_accepts(call->app->auth, request);
+    if (*key < 0)
         return refuse_key;
     if (!route)
         return refuse_path;
-    if (method != route->method && !(route->method == EVHTTP_REQ_GET && method == EVHTTP_REQ_HEAD)) {
-        http_reply_header(call, "Allow", route->allow);
+    if (!takes(route, request->method))
         return refuse_method;
-    }
-    if (tail && cs_uuid_normalize(tail, strlen(tail), call->job_id) != CS_OK)
-        return refuse_job_id;
+    if (tail.at && cs_uuid_normalize(tail.at, tail.len, call->job_id) != CS_OK)
+        return http_refuse_job_id;
+    *accepted = true;
     return route->handler;
 }
 
-void
-http_route(struct evhttp_request *req, void *app)
+static http_handler *
+choose_in_time(struct http_call *call)
 {
-    struct http_call *call = http_call_new(app, req);
+    bool accepted, open;
+    int key = -1;
+    http_handler *handler = choose(call, &accepted, &key);
 
-    http_call_begin(call, choose(call));
+    open = call->route != HTTP_NO_ROUTE && routes[call->route].open;
+    if (!call->app->rate || open || handler == reply_options)
+        return handler;
+    call->number[0] = http_rate_wait(call->app->rate, key, http_conn_address(call->conn), call->since_us);
+    if (call->number[0] > 0)
+        return refuse_rate;
+    return handler;
+}
+
+void
+http_serve(struct http_app *app, struct http_conn *conn, const struct http_request *request)
+{
+    struct http_call *call = http_call_new(app, conn, request);
+
+    http_call_begin(call, choose_in_time(call));
+}
+
+bool
+http_admit(struct http_app *app, struct http_conn *conn, const struct http_request *request)
+{
+    struct http_call *call = http_call_new(app, conn, request);
+    bool accepted;
+    int key;
+    http_handler *handler = choose(call, &accepted, &key);
+
+    if (accepted)
+        http_call_drop(call);
+    else
+        http_call_begin(call, handler);
+    return accepted;
+}
+
+void
+http_refuse(struct http_app *app, struct http_conn *conn, const struct http_request *request,
+            const struct http_fault *fault)
+{
+    struct http_call *call = http_call_new(app, conn, request);
+
+    call->fault = fault;
+    http_call_begin(call, reply_fault);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * status - one job by its id: the hash, or the entry that no worker has read yet. Loop thread.
+ * status - one job by its id: its hash, or the entry that no worker has read yet. Loop thread.
  */
 #include <stdlib.h>
 
@@ -30,45 +30,70 @@ take_entry(struct http_call *call, const struct cs_reply *entries)
 }
 
 static void
-on_redis_job(struct http_call *call, size_t index, const struct cs_reply *reply)
+take_hash(struct http_call *call, const struct cs_reply *hash)
 {
-    struct cs_field *fields;
     size_t count;
+    struct cs_field *fields = http_fields(hash, &count);
 
-    if (index + 1 != call->asked)
-        return; /* OK, QUEUED */
-    fields = http_fields(cs_reply_at(reply, 0), &count);
     call->result = cs_job_to_json(fields, count);
     free(fields);
+}
+
+static void
+on_redis_both(struct http_call *call, size_t index, const struct cs_reply *reply)
+{
+    if (index + 1 != call->asked)
+        return; /* OK, QUEUED */
+    take_hash(call, cs_reply_at(reply, 0));
     if (!call->result)
         take_entry(call, cs_reply_at(reply, 1));
 }
 
 static void
-on_all_job(struct http_call *call)
+found_or_not(struct http_call *call)
 {
     if (call->result)
         call->on_job(call);
     else
-        http_reply_error(call, 404, "not_found", "No job has this id; the history lists the known ones.");
+        http_refuse_job_id(call);
 }
 
-void
-http_job_find(struct http_call *call, http_handler *on_job)
+/* Without a hash the entry may be unread. Both are read in one step: a job that a worker takes up in between would
+ * look lost. */
+static void
+ask_both(struct http_call *call)
 {
     const struct http_app *app = call->app;
     struct cs_entry_id id;
     char key[CS_KEY_MAX], entry[CS_ENTRY_ID_LEN + 1];
 
-    call->on_job = on_job;
-    http_expect(call, on_redis_job, on_all_job);
+    if (call->result || cs_uuid_to_entry(call->job_id, &id) != CS_OK) {
+        found_or_not(call);
+        return;
+    }
+    cs_entry_id_format(&id, entry);
+    http_expect(call, on_redis_both, found_or_not);
     http_ask(call, 1, (const char *[]){"MULTI"});
     http_ask(call, 2, (const char *[]){"HGETALL", cs_key_job(&app->keys, call->job_id, key)});
-    if (cs_uuid_to_entry(call->job_id, &id) == CS_OK) {
-        cs_entry_id_format(&id, entry);
-        http_ask(call, 4, (const char *[]){"XRANGE", app->keys.commands, entry, entry});
-    }
+    http_ask(call, 4, (const char *[]){"XRANGE", app->keys.commands, entry, entry});
     http_ask(call, 1, (const char *[]){"EXEC"});
+}
+
+static void
+on_redis_hash(struct http_call *call, size_t index, const struct cs_reply *reply)
+{
+    (void)index;
+    take_hash(call, reply);
+}
+
+void
+http_job_find(struct http_call *call, http_handler *on_job)
+{
+    char key[CS_KEY_MAX];
+
+    call->on_job = on_job;
+    http_expect(call, on_redis_hash, ask_both);
+    http_ask(call, 2, (const char *[]){"HGETALL", cs_key_job(&call->app->keys, call->job_id, key)});
 }
 
 static void

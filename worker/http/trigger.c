@@ -2,7 +2,6 @@
 /*
  * trigger - POST trigger: a JSON body becomes one entry of P:commands. Loop thread.
  */
-#include <event2/buffer.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -45,25 +44,33 @@ set_member(struct http_call *call, const struct member *m, const json_t *value)
     return rc == CS_OK;
 }
 
+static bool
+is_json(struct http_slice type)
+{
+    static const char wanted[] = "application/json";
+    size_t len = sizeof wanted - 1;
+
+    return type.len >= len && strncasecmp(type.at, wanted, len) == 0 &&
+           (type.len == len || strchr("; \t", type.at[len]));
+}
+
 /* Read the body into call->cmd; false when the call has been answered. */
 static bool
 read_body(struct http_call *call)
 {
-    struct evbuffer *in = evhttp_request_get_input_buffer(call->req);
-    const char *type = evhttp_find_header(evhttp_request_get_input_headers(call->req), "Content-Type");
-    size_t len = evbuffer_get_length(in);
+    struct http_slice in = call->request->body;
     struct cs_err err = {0};
     bool good = true;
     json_t *body;
 
-    if (len == 0)
+    if (in.len == 0)
         return true;
-    if (!type || strncasecmp(type, "application/json", 16) != 0 || !strchr("; \t", type[16])) {
+    if (!is_json(http_request_header(call->request, "content-type"))) {
         http_reply_error(call, 415, "unsupported_media_type",
                          "Send the body as Content-Type: application/json.");
         return false;
     }
-    body = cs_json_parse((const char *)evbuffer_pullup(in, -1), len, HTTP_BODY_MAX_BYTES, &err);
+    body = cs_json_parse(in.at, in.len, HTTP_BODY_MAX_BYTES, &err);
     if (!json_is_object(body)) {
         http_reply_error(call, 400, "invalid_request", body ? "The body must be a JSON object." : err.msg);
         good = false;
@@ -77,10 +84,10 @@ read_body(struct http_call *call)
 static bool
 read_idempotency_key(struct http_call *call)
 {
-    const char *key = evhttp_find_header(evhttp_request_get_input_headers(call->req), "Idempotency-Key");
+    struct http_slice key = http_request_header(call->request, "idempotency-key");
     struct cs_err err = {0};
 
-    if (!key || cs_command_set(&call->cmd, "idempotency_key", key, strlen(key), &err) == CS_OK)
+    if (!key.at || cs_command_set(&call->cmd, "idempotency_key", key.at, key.len, &err) == CS_OK)
         return true;
     http_reply_error(call, 400, "invalid_request", err.msg);
     return false;
@@ -112,7 +119,7 @@ on_redis_enqueued(struct http_call *call, size_t index, const struct cs_reply *r
     if (!what || !value)
         return;
     if (strcmp(what, "full") == 0)
-        http_reply_retry(call, 429, "backlog_full", "Too many commands wait already; try again later.");
+        http_reply_retry(call, 429, "backlog_full", "Too many commands wait already; try again later.", 5);
     else if (strcmp(what, "known") == 0)
         reply_accepted(call, value);
     else if (cs_entry_id_parse(value, &entry) == CS_OK && cs_uuid_from_entry(&entry, job_id) == CS_OK)
