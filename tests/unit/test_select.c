@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: worker/sync/select worker/sync/select_match worker/sync/rules worker/sync/rules_parse worker/sync/rules_read */
+/* link: worker/sync/select worker/sync/select_match worker/sync/select_partition worker/sync/rules worker/sync/rules_parse worker/sync/rules_read */
 /* link: common/embed embed common/err common/mem common/log common/clock */
 #include <criterion/criterion.h>
 #include <stdio.h>

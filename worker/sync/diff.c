@@ -6,20 +6,27 @@
  */
 #include "worker/sync/diff.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/mem.h"
+#define CHUNK_BYTES 65536
+
+const char *
+diff_reason_name(enum diff_reason reason)
+{
+    static const char *const names[] = {"rules", "delisted", "unknown_symbol"};
+    return names[reason];
+}
 
 static void
-log_add(struct diff *d, const char *type, const char *universe, const char *symbol, const char *action,
-        const char *reason)
+list_add(struct diff_list *l, const char *symbol)
 {
-    if (d->log_count == d->log_room) {
-        d->log_room = d->log_room ? 2 * d->log_room : 1024;
-        d->log = cs_xrealloc(d->log, d->log_room * sizeof *d->log);
+    if (l->count == l->room) {
+        l->room = l->room ? 2 * l->room : 16;
+        l->symbols = cs_xrealloc(l->symbols, l->room * sizeof *l->symbols);
     }
-    d->log[d->log_count++] = (struct diff_log){type, universe, symbol, action, reason};
+    l->symbols[l->count++] = symbol;
 }
 
 static int
@@ -28,99 +35,94 @@ compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorted, without duplicates. The caller frees the array, not the texts. */
-static const char **
-sorted(const json_t *members, size_t *count)
+static void
+list_sort(struct diff_list *l)
 {
-    size_t n = json_array_size(members), kept = 0;
-    const char **list = cs_xmalloc((n + 1) * sizeof *list);
-    for (size_t i = 0; i < n; i++)
-        list[i] = json_string_value(json_array_get(members, i));
-    if (n)
-        qsort(list, n, sizeof *list, compare);
-    for (size_t i = 0; i < n; i++)
-        if (!kept || strcmp(list[i], list[kept - 1]) != 0)
-            list[kept++] = list[i];
-    *count = kept;
-    return list;
+    size_t kept = 0;
+    if (l->count)
+        qsort(l->symbols, l->count, sizeof *l->symbols, compare);
+    for (size_t i = 0; i < l->count; i++)
+        if (!kept || strcmp(l->symbols[i], l->symbols[kept - 1]) != 0)
+            l->symbols[kept++] = l->symbols[i];
+    l->count = kept;
 }
 
-static const char **
-selected_symbols(const struct snapshot *snap, const struct selected *sel, size_t *count)
+static struct diff_list
+members_before(const struct previous_row *row)
 {
-    *count = sel ? sel->count : 0;
-    const char **list = cs_xmalloc((*count + 1) * sizeof *list);
-    for (size_t i = 0; i < *count; i++)
-        list[i] = snap->symbol[sel->ids[i]];
-    qsort(list, *count, sizeof *list, compare);
-    return list;
+    struct diff_list l = {0};
+    for (size_t i = 0; row && i < row->member_count; i++)
+        list_add(&l, row->members[i]);
+    list_sort(&l);
+    return l;
 }
 
-/* The log does not tell what readers see (a first sync over existing rows, an edit from outside): put that
- * right first. */
-static enum cs_rc
-baseline(PGconn *conn, struct diff *d, const char *universe, const char *environment, const char **old,
-         size_t count, struct cs_err *err)
+static int
+compare_ids(const void *a, const void *b)
 {
-    const char *params[] = {universe, environment};
-    PGresult *res = NULL;
-    enum cs_rc rc = pg_query(conn, "reading sync_changes_log",
-                             "SELECT u FROM universe_as_of($1, $2, 'infinity') u ORDER BY u COLLATE \"C\"", 2,
-                             params, &res, err);
-    if (rc != CS_OK)
-        return rc;
-    size_t i = 0, logged = (size_t)PQntuples(res);
-    for (size_t j = 0; i < count || j < logged;) {
-        const char *was = j < logged ? PQgetvalue(res, (int)j, 0) : NULL;
-        int c = i == count ? 1 : !was ? -1 : strcmp(old[i], was);
-        if (c < 0) {
-            log_add(d, "baseline", universe, old[i], "added", "baseline");
-        } else if (c > 0) {
-            json_t *text = json_string(was);
-            json_array_append_new(d->keep, text);
-            log_add(d, "baseline", universe, json_string_value(text), "removed", "baseline");
-        }
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Ids are in the order of the symbols' bytes, and integers are sorted faster than texts. */
+static struct diff_list
+members_after(const struct snapshot *snap, const struct selected *sel)
+{
+    struct diff_list l = {0};
+    if (!sel)
+        return l;
+    uint32_t *ids = cs_xmalloc(sel->count * sizeof *ids);
+    memcpy(ids, sel->ids, sel->count * sizeof *ids);
+    qsort(ids, sel->count, sizeof *ids, compare_ids);
+    for (size_t i = 0; i < sel->count; i++)
+        list_add(&l, snap->symbol[ids[i]]);
+    free(ids);
+    return l;
+}
+
+/* What only the one and only the other sorted list has. */
+static void
+merge(const struct diff_list *a, const struct diff_list *b, struct diff_list *only_a,
+      struct diff_list *only_b)
+{
+    for (size_t i = 0, j = 0; i < a->count || j < b->count;) {
+        int c = i == a->count ? 1 : j == b->count ? -1 : strcmp(a->symbols[i], b->symbols[j]);
+        if (c < 0)
+            list_add(only_a, a->symbols[i]);
+        else if (c > 0)
+            list_add(only_b, b->symbols[j]);
         i += c <= 0;
         j += c >= 0;
     }
-    PQclear(res);
-    return CS_OK;
+}
+
+static bool
+same_order(const struct snapshot *snap, const struct previous_row *row, const struct selected *sel)
+{
+    if (!row || !sel || row->member_count != sel->count)
+        return false;
+    for (size_t i = 0; i < sel->count; i++)
+        if (strcmp(row->members[i], snap->symbol[sel->ids[i]]) != 0)
+            return false;
+    return true;
 }
 
 static void
-merge(struct diff_universe *u, const char **old, size_t old_count, const char **now, size_t now_count)
+compare_universe(const struct snapshot *snap, const struct previous_row *row, struct diff_universe *u)
 {
-    for (size_t i = 0, j = 0; i < old_count || j < now_count;) {
-        int c = i == old_count ? 1 : j == now_count ? -1 : strcmp(old[i], now[j]);
-        if (c < 0)
-            json_array_append_new(u->removed, json_string(old[i]));
-        else if (c > 0)
-            json_array_append_new(u->added, json_string(now[j]));
-        i += c <= 0;
-        j += c >= 0;
-    }
-    u->before = old_count;
-    u->after = now_count;
-}
-
-static enum cs_rc
-compare_universe(PGconn *conn, const struct snapshot *snap, const struct previous_row *row,
-                 const char *environment, struct diff *d, struct diff_universe *u, struct cs_err *err)
-{
-    size_t old_count = 0, now_count = 0;
-    const char **old = sorted(row ? row->members : NULL, &old_count);
-    const char **now = selected_symbols(snap, u->sel, &now_count);
-    u->added = json_array();
-    u->removed = json_array();
     u->existed = row && row->exists;
     u->updated_at = row ? row->updated_at : "";
-    enum cs_rc rc = CS_OK;
-    if (row && !row->trusted)
-        rc = baseline(conn, d, u->universe, environment, old, old_count, err);
-    merge(u, old, old_count, now, now_count);
-    free(old);
-    free(now);
-    return rc;
+    u->row = row;
+    if (same_order(snap, row, u->sel)) {
+        u->before = u->after = u->sel->count;
+        return;
+    }
+    struct diff_list old = members_before(row), now = members_after(snap, u->sel);
+    merge(&old, &now, &u->removed, &u->added);
+    u->before = old.count;
+    u->after = now.count;
+    free(old.symbols);
+    free(now.symbols);
 }
 
 static bool
@@ -141,88 +143,22 @@ in_mask(const char *family, uint32_t mask)
     return false;
 }
 
-/* symbol -> true for those of the leavers that have a row in symbols. */
-static enum cs_rc
-known_symbols(PGconn *conn, const json_t *leavers, json_t *known, struct cs_err *err)
+static void
+compare_all(const struct snapshot *snap, const struct previous *prev, const struct selection *sel,
+            uint32_t mask, struct diff *d)
 {
-    char *list = json_dumps(leavers, JSON_COMPACT);
-    const char *params[] = {list};
-    PGresult *res = NULL;
-    enum cs_rc rc =
-        pg_query(conn, "looking up members that left",
-                 "SELECT symbol FROM symbols WHERE symbol IN (SELECT jsonb_array_elements_text($1::jsonb))",
-                 1, params, &res, err);
-    for (int i = 0; rc == CS_OK && i < PQntuples(res); i++)
-        json_object_set_new(known, PQgetvalue(res, i, 0), json_true());
-    PQclear(res);
-    free(list);
-    return rc;
-}
-
-static enum cs_rc
-log_changes(PGconn *conn, const struct snapshot *snap, struct diff *d, struct cs_err *err)
-{
-    json_t *leavers = json_array(), *known = json_object(), *seen = json_object(), *value;
-    size_t at;
-    for (size_t i = 0; i < d->count; i++)
-        json_array_foreach(d->items[i].removed, at,
-                           value) if (snapshot_find(snap, json_string_value(value),
-                                                    json_string_length(value)) == SNAPSHOT_NONE)
-            json_array_append(leavers, value);
-    enum cs_rc rc = json_array_size(leavers) ? known_symbols(conn, leavers, known, err) : CS_OK;
-    for (size_t i = 0; rc == CS_OK && i < d->count; i++) {
-        struct diff_universe *u = &d->items[i];
-        bool delisted_here = false;
-        json_array_foreach(u->removed, at, value)
-        {
-            const char *symbol = json_string_value(value), *reason = "rules";
-            if (snapshot_find(snap, symbol, json_string_length(value)) == SNAPSHOT_NONE) {
-                bool delisted = json_object_get(known, symbol) != NULL;
-                reason = delisted ? "delisted" : "unknown_symbol";
-                delisted_here |= delisted;
-                if (!json_object_get(seen, symbol)) {
-                    json_object_set_new(seen, symbol, json_true());
-                    json_array_append(delisted ? d->delisted : d->unknown, value);
-                }
-            }
-            log_add(d, "membership", u->universe, symbol, "removed", reason);
-        }
-        json_array_foreach(u->added, at, value)
-            log_add(d, "membership", u->universe, json_string_value(value), "added", "rules");
-        d->total_changes += (int64_t)(json_array_size(u->added) + json_array_size(u->removed));
-        if (delisted_here)
-            json_array_append_new(d->delisted_universes, json_string(u->universe));
-    }
-    json_decref(leavers);
-    json_decref(known);
-    json_decref(seen);
-    return rc;
-}
-
-enum cs_rc
-diff_run(PGconn *conn, const struct snapshot *snap, const struct previous *prev, const struct selection *sel,
-         uint32_t mask, const char *environment, struct diff *d, struct cs_err *err)
-{
-    enum cs_rc rc = CS_OK;
-    *d = (struct diff){0};
-    d->delisted = json_array();
-    d->delisted_universes = json_array();
-    d->unknown = json_array();
-    d->keep = json_array();
-    d->items = cs_xcalloc(sel->count + prev->count + 1, sizeof *d->items);
-    for (size_t i = 0; rc == CS_OK && i < sel->count; i++) {
+    for (size_t i = 0; i < sel->count; i++) {
         const struct selected *s = &sel->items[i];
         struct rules_output outputs[RULES_OUTPUTS_MAX];
+        struct diff_universe *u = &d->items[d->count++];
         for (size_t o = 0; o < s->rule->output_count; o++)
             selected_output(s, o, &outputs[o]);
-        struct diff_universe *u = &d->items[d->count++];
         u->universe = s->key;
         u->family = rules_family_name(s->rule->family);
         u->sel = s;
-        rc = compare_universe(conn, snap, previous_of(prev, s->key, outputs, s->rule->output_count),
-                              environment, d, u, err);
+        compare_universe(snap, previous_of(prev, s->key, outputs, s->rule->output_count), u);
     }
-    for (size_t i = 0; rc == CS_OK && i < prev->count; i++) {
+    for (size_t i = 0; i < prev->count; i++) {
         const struct previous_row *row = &prev->rows[i];
         if (!row->universe || !in_mask(row->cache_type, mask) || strcmp(row->cache_type, "stats") == 0 ||
             listed(d, row->universe))
@@ -230,23 +166,196 @@ diff_run(PGconn *conn, const struct snapshot *snap, const struct previous *prev,
         struct diff_universe *u = &d->items[d->count++];
         u->universe = row->universe;
         u->family = row->cache_type;
-        rc = compare_universe(conn, snap, previous_of(prev, row->universe, NULL, 0), environment, d, u, err);
+        compare_universe(snap, previous_of(prev, row->universe, NULL, 0), u);
     }
-    return rc == CS_OK ? log_changes(conn, snap, d, err) : rc;
+}
+
+/* ---- the baseline: the log put right first ---- */
+
+static const char logged_sql[] =
+    "SELECT l.universe, l.symbol FROM (SELECT DISTINCT ON (universe, symbol) universe, symbol, action "
+    "FROM sync_changes_log WHERE environment = $1 AND universe IN (SELECT "
+    "jsonb_array_elements_text($2::jsonb)) "
+    "ORDER BY universe, symbol, created_at DESC, id DESC) l "
+    "WHERE l.action = 'added' ORDER BY l.universe COLLATE \"C\", l.symbol COLLATE \"C\"";
+
+struct logged {
+    struct diff *d;
+    struct diff_list *lists; /* one an item */
+    size_t at;               /* the item of the row before */
+};
+
+/* Only universes whose row is not as we left it are asked for: those of a first sync, and edits from outside. */
+static bool
+to_verify(const struct diff_universe *u)
+{
+    return u->row && !u->row->trusted;
+}
+
+static bool
+add_logged(const PGresult *row, void *arg)
+{
+    struct logged *l = arg;
+    const char *universe = PQgetvalue(row, 0, 0), *text = PQgetvalue(row, 0, 1);
+    const char *symbol = cs_arena_strndup(l->d->arena, text, strlen(text));
+    if (!symbol)
+        return false;
+    if (l->at == l->d->count || strcmp(l->d->items[l->at].universe, universe) != 0)
+        for (l->at = 0; l->at < l->d->count && strcmp(l->d->items[l->at].universe, universe) != 0;)
+            l->at++;
+    if (l->at < l->d->count)
+        list_add(&l->lists[l->at], symbol);
+    return true;
+}
+
+static enum cs_rc
+baseline(PGconn *conn, const char *environment, struct diff *d, struct cs_err *err)
+{
+    json_t *names = json_array();
+    struct logged logged = {d, cs_xcalloc(d->count + 1, sizeof *logged.lists), d->count};
+    enum cs_rc rc = CS_OK;
+    for (size_t i = 0; i < d->count; i++)
+        if (to_verify(&d->items[i]))
+            json_array_append_new(names, json_string(d->items[i].universe));
+    char *text = json_dumps(names, JSON_COMPACT);
+    if (json_array_size(names))
+        rc = pg_each(conn, "reading sync_changes_log", logged_sql, 2, (const char *[]){environment, text},
+                     add_logged, &logged, err);
+    for (size_t i = 0; i < d->count; i++) {
+        struct diff_universe *u = &d->items[i];
+        if (rc == CS_OK && to_verify(u)) {
+            struct diff_list old = members_before(u->row);
+            merge(&old, &logged.lists[i], &u->missing, &u->surplus);
+            free(old.symbols);
+        }
+        free(logged.lists[i].symbols);
+    }
+    free(logged.lists);
+    free(text);
+    json_decref(names);
+    return rc;
+}
+
+/* ---- reasons ---- */
+
+struct known {
+    struct cs_arena *arena;
+    struct diff_list list;
+};
+
+static bool
+add_known(const PGresult *row, void *arg)
+{
+    struct known *k = arg;
+    const char *text = PQgetvalue(row, 0, 0), *symbol = cs_arena_strndup(k->arena, text, strlen(text));
+    if (symbol)
+        list_add(&k->list, symbol);
+    return symbol != NULL;
+}
+
+/* Those of the leavers that have a row in symbols are delisted, the rest unknown. */
+static enum cs_rc
+part_leavers(PGconn *conn, struct diff *d, const struct diff_list *leavers, struct cs_err *err)
+{
+    json_t *list = json_array();
+    struct known known = {.arena = d->arena};
+    struct diff_list none = {0};
+    for (size_t i = 0; i < leavers->count; i++)
+        json_array_append_new(list, json_string(leavers->symbols[i]));
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    enum cs_rc rc = pg_each(conn, "looking up members that left",
+                            "SELECT symbol FROM symbols WHERE symbol IN (SELECT "
+                            "jsonb_array_elements_text($1::jsonb)) ORDER BY symbol COLLATE \"C\"",
+                            1, (const char *[]){text}, add_known, &known, err);
+    free(text);
+    if (rc == CS_OK) {
+        merge(leavers, &known.list, &d->unknown, &none);
+        merge(leavers, &d->unknown, &d->delisted, &none);
+    }
+    free(known.list.symbols);
+    free(none.symbols);
+    return rc;
+}
+
+static bool
+has(const struct diff_list *sorted, const char *symbol)
+{
+    return sorted->count && bsearch(&symbol, sorted->symbols, sorted->count, sizeof symbol, compare);
+}
+
+/* Whether a symbol is no active one: delisted, or unknown altogether. */
+static bool
+gone(const struct snapshot *snap, const char *symbol)
+{
+    uint32_t id = snapshot_find(snap, symbol, strlen(symbol));
+    return id == SNAPSHOT_NONE || !(snap->flags[id] & SNAPSHOT_ACTIVE);
+}
+
+static enum cs_rc
+find_reasons(PGconn *conn, const struct snapshot *snap, struct diff *d, struct cs_err *err)
+{
+    struct diff_list leavers = {0};
+    for (size_t i = 0; i < d->count; i++)
+        for (size_t k = 0; k < d->items[i].removed.count; k++)
+            if (gone(snap, d->items[i].removed.symbols[k]))
+                list_add(&leavers, d->items[i].removed.symbols[k]);
+    list_sort(&leavers);
+    enum cs_rc rc = leavers.count ? part_leavers(conn, d, &leavers, err) : CS_OK;
+    free(leavers.symbols);
+    return rc;
+}
+
+static void
+set_reasons(struct diff *d, struct diff_universe *u)
+{
+    bool delisted = false;
+    u->reasons = cs_xcalloc(u->removed.count + 1, sizeof *u->reasons);
+    for (size_t k = 0; k < u->removed.count; k++) {
+        const char *symbol = u->removed.symbols[k];
+        u->reasons[k] = has(&d->delisted, symbol)  ? DIFF_DELISTED
+                        : has(&d->unknown, symbol) ? DIFF_UNKNOWN_SYMBOL
+                                                   : DIFF_RULES;
+        delisted |= u->reasons[k] == DIFF_DELISTED;
+    }
+    if (delisted)
+        list_add(&d->delisted_universes, u->universe);
+    d->total_changes += (int64_t)(u->added.count + u->removed.count);
+}
+
+enum cs_rc
+diff_run(PGconn *conn, const struct snapshot *snap, const struct previous *prev, const struct selection *sel,
+         uint32_t mask, const char *environment, struct diff *d, struct cs_err *err)
+{
+    enum cs_rc rc;
+    *d = (struct diff){.arena = cs_arena_new(CHUNK_BYTES)};
+    if (!d->arena)
+        return cs_err_set(err, CS_ENOMEM, "no memory to compare memberships");
+    d->items = cs_xcalloc(sel->count + prev->count + 1, sizeof *d->items);
+    compare_all(snap, prev, sel, mask, d);
+    rc = baseline(conn, environment, d, err);
+    if (rc == CS_OK)
+        rc = find_reasons(conn, snap, d, err);
+    for (size_t i = 0; rc == CS_OK && i < d->count; i++)
+        set_reasons(d, &d->items[i]);
+    return rc;
 }
 
 void
 diff_fini(struct diff *d)
 {
     for (size_t i = 0; i < d->count; i++) {
-        json_decref(d->items[i].added);
-        json_decref(d->items[i].removed);
+        struct diff_universe *u = &d->items[i];
+        free(u->added.symbols);
+        free(u->removed.symbols);
+        free(u->missing.symbols);
+        free(u->surplus.symbols);
+        free(u->reasons);
     }
-    json_decref(d->delisted);
-    json_decref(d->delisted_universes);
-    json_decref(d->unknown);
-    json_decref(d->keep);
+    free(d->delisted.symbols);
+    free(d->delisted_universes.symbols);
+    free(d->unknown.symbols);
     free(d->items);
-    free(d->log);
+    cs_arena_free(d->arena);
     *d = (struct diff){0};
 }

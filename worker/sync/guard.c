@@ -55,6 +55,13 @@ guard_collect(PGconn *conn, const struct snapshot *snap, const struct snapshot_c
     return CS_OK;
 }
 
+/* Whether a move is more than a share of the whole; one that is exactly at the limit is not, whatever 0.15 is in binary. */
+static bool
+beyond(double move, double limit, double whole)
+{
+    return move > limit * whole * (1 + 1e-12);
+}
+
 static enum cs_rc
 check_stale(struct check *c, struct cs_err *err)
 {
@@ -101,24 +108,24 @@ shrunk(struct check *c, const char *what, int64_t before, int64_t after, struct 
     json_object_set_new(c->details, "limit", json_real(c->limits->max_shrink));
     return cs_err_code(err, CS_EREFUSED, "universe_shrink",
                        "%s would shrink from %" PRId64 " to %" PRId64
-                       ", by over %.0f %%; check the import or use force",
+                       ", by over %.0f %%; check the import, or use force (also after a change of the rules)",
                        what, before, after, 100 * c->limits->max_shrink);
 }
 
 static enum cs_rc
 check_shrink(struct check *c, struct cs_err *err)
 {
-    double keep = 1 - c->limits->max_shrink;
     if (!c->g->has_last)
         return CS_OK;
-    if ((double)c->g->active_stocks < keep * (double)c->g->last_active_stocks)
+    if (beyond((double)(c->g->last_active_stocks - c->g->active_stocks), c->limits->max_shrink,
+               (double)c->g->last_active_stocks))
         return shrunk(c, "active_stocks", c->g->last_active_stocks, c->g->active_stocks, err);
     for (size_t i = 0; i < c->d->count; i++) {
         const struct diff_universe *u = &c->d->items[i];
         bool exempt = strcmp(u->family, rules_family_name(RULES_IPO)) == 0 ||
                       (u->sel && u->sel->rule->exempt_from_shrink);
         if (!exempt && u->before >= c->limits->shrink_min_members &&
-            (double)u->after < keep * (double)u->before)
+            beyond((double)u->before - (double)u->after, c->limits->max_shrink, (double)u->before))
             return shrunk(c, u->universe, (int64_t)u->before, (int64_t)u->after, err);
     }
     return CS_OK;
@@ -145,7 +152,8 @@ contributors(struct check *c)
             "jsonb_array_elements(value->'stocks') s WHERE environment = $1 AND type = 'stock_universe' "
             "AND name = 'complete' AND key = 'all_stocks') o FULL JOIN "
             "(SELECT key AS symbol, value::numeric AS cap FROM jsonb_each_text($2::jsonb)) n USING (symbol) "
-            "ORDER BY abs(coalesce(n.cap, 0) - coalesce(o.cap, 0)) DESC, symbol LIMIT 10",
+            "WHERE o.cap IS DISTINCT FROM n.cap ORDER BY abs(coalesce(n.cap, 0) - coalesce(o.cap, 0)) DESC, "
+            "symbol LIMIT 10",
             2, params, &res, &ignored) == CS_OK)
         for (int i = 0; i < PQntuples(res); i++) {
             json_t *one = json_object();
@@ -166,7 +174,8 @@ check_caps(struct check *c, struct cs_err *err)
     if (!c->g->has_last || c->g->last_total_cap <= 0)
         return CS_OK;
     double change = c->g->total_cap / c->g->last_total_cap - 1;
-    if (fabs(change) <= c->limits->max_cap_change)
+    if (!beyond(fabs(c->g->total_cap - c->g->last_total_cap), c->limits->max_cap_change,
+                c->g->last_total_cap))
         return CS_OK;
     json_object_set_new(c->details, "total_before", json_real(c->g->last_total_cap));
     json_object_set_new(c->details, "total_after", json_real(c->g->total_cap));

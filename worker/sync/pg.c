@@ -57,7 +57,8 @@ pg_error(PGconn *conn, const PGresult *res, const char *what, struct cs_err *err
     char text[400];
     enum cs_rc rc = CS_EDB;
 
-    if (PQstatus(conn) != CONNECTION_OK || (state != NULL && state_is_down(state)))
+    /* A failure without a SQLSTATE is libpq's own: the server said nothing, whatever libpq remembers of the link. */
+    if (PQstatus(conn) != CONNECTION_OK || state == NULL || state_is_down(state))
         rc = CS_EDOWN;
     one_line(text, sizeof text, primary != NULL ? primary : PQerrorMessage(conn));
     if (text[0] == '\0')
@@ -177,5 +178,27 @@ pg_query(PGconn *conn, const char *what, const char *sql, int count, const char 
     PQclear(res);
     if (out != NULL)
         *out = NULL;
+    return rc;
+}
+
+enum cs_rc
+pg_each(PGconn *conn, const char *what, const char *sql, int count, const char *const *params,
+        bool (*on_row)(const PGresult *row, void *arg), void *arg, struct cs_err *err)
+{
+    enum cs_rc rc = CS_OK;
+
+    if (PQsendQueryParams(conn, sql, count, NULL, params, NULL, NULL, 0) != 1)
+        return pg_error(conn, NULL, what, err);
+    PQsetSingleRowMode(conn);
+    for (PGresult *res; (res = PQgetResult(conn)) != NULL; PQclear(res)) {
+        ExecStatusType status = PQresultStatus(res);
+
+        if (rc != CS_OK)
+            continue; /* the rest is read and dropped, so that the connection stays usable */
+        if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK)
+            rc = pg_error(conn, res, what, err);
+        else if (status == PGRES_SINGLE_TUPLE && !on_row(res, arg))
+            rc = cs_err_set(err, CS_ENOMEM, "%s: no memory", what);
+    }
     return rc;
 }

@@ -8,6 +8,7 @@
 #define CS_SYNC_PG_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -39,5 +40,13 @@ enum cs_rc pg_exec(PGconn *conn, const char *what, const char *sql, struct cs_er
  */
 enum cs_rc pg_query(PGconn *conn, const char *what, const char *sql, int count, const char *const *params,
                     PGresult **out, struct cs_err *err) CS_MUSTCHECK;
+
+/*
+ * The same, row by row, so that a large result is never held as a whole.
+ * on_row  gets every row as a result of one tuple, borrowed; false: memory is short, and so says the error.
+ */
+enum cs_rc pg_each(PGconn *conn, const char *what, const char *sql, int count, const char *const *params,
+                   bool (*on_row)(const PGresult *row, void *arg), void *arg,
+                   struct cs_err *err) CS_MUSTCHECK;
 
 #endif

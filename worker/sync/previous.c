@@ -9,24 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/mem.h"
+#define CHUNK_BYTES (256 * 1024)
 
 static const char previous_sql[] =
-    "SELECT coalesce(c.type, r.type), coalesce(c.name, r.name), coalesce(c.key, r.key), "
-    "coalesce(c.cache_type, r.cache_type), r.universe, "
+    "SELECT type, name, key, coalesce(c.cache_type, r.cache_type), r.universe, "
     "to_char(r.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), r.digest, "
-    "c.content->'symbols', "
-    "c.xmin::text::bigint = r.row_xmin "
+    "c.content->'symbols', c.xmin::text::bigint = r.row_xmin "
     "FROM (SELECT type, name, key, cache_type, content, xmin FROM cache_entries "
     "      WHERE environment = $1 AND cache_type IS NOT NULL) c "
     "FULL JOIN (SELECT * FROM cache_sync_rows WHERE environment = $1) r USING (type, name, key) "
-    "ORDER BY 1, 2, 3";
+    "ORDER BY type COLLATE \"C\", name COLLATE \"C\", key COLLATE \"C\"";
 
-static bool
-same(const struct rules_output *o, const struct previous_row *row)
+enum column { TYPE, NAME, KEY, CACHE_TYPE, UNIVERSE, UPDATED_AT, DIGEST, SYMBOLS, TRUSTED };
+
+static int
+compare(const struct rules_output *o, const struct previous_row *row)
 {
-    return strcmp(o->type, row->type) == 0 && strcmp(o->name, row->name) == 0 &&
-           strcmp(o->key, row->key) == 0;
+    int c = strcmp(o->type, row->type);
+    if (c == 0)
+        c = strcmp(o->name, row->name);
+    return c ? c : strcmp(o->key, row->key);
 }
 
 static const char *
@@ -35,21 +37,112 @@ named_by_rules(const struct sync_rules *rules, const struct previous_row *row)
     for (size_t i = 0; i < rules->count; i++) {
         const struct rules_universe *u = &rules->universes[i];
         for (size_t o = 0; u->per == RULES_PER_NONE && o < u->output_count; o++)
-            if (same(&u->outputs[o], row))
+            if (compare(&u->outputs[o], row) == 0)
                 return u->key;
     }
     return NULL;
 }
 
-static json_t *
-members_of(const PGresult *res, int i)
+/* Past the string that begins at in; its text goes to *out, which is moved on past its NUL. NULL out: skipped. */
+static const char *
+take_string(const char *in, char **out)
 {
-    json_t *all = PQgetisnull(res, i, 7) ? NULL : json_loads(PQgetvalue(res, i, 7), 0, NULL);
-    json_t *members = json_array(), *value;
-    size_t at;
-    json_array_foreach(all, at, value) if (json_is_string(value)) json_array_append(members, value);
-    json_decref(all);
-    return members;
+    static const char names[] = "bfnrt", codes[] = "\b\f\n\r\t";
+    for (in++; *in && *in != '"'; in++) {
+        char c = *in;
+        if (c == '\\' && in[1]) {
+            const char *at = strchr(names, *++in);
+            c = at ? codes[at - names] : *in;
+            if (*in == 'u' && strlen(in) > 4) { /* jsonb writes control characters so, and nothing else */
+                const char hex[] = {in[3], in[4], 0};
+                c = (char)strtol(hex, NULL, 16);
+                in += 4;
+            }
+        }
+        if (out)
+            *(*out)++ = c;
+    }
+    if (out)
+        *(*out)++ = '\0';
+    return *in ? in + 1 : in;
+}
+
+static size_t
+count_strings(const char *json)
+{
+    size_t n = 0;
+    for (int depth = 0; *json;) {
+        depth += (*json == '[' || *json == '{') - (*json == ']' || *json == '}');
+        n += *json == '"' && depth == 1;
+        json = *json == '"' ? take_string(json, NULL) : json + 1;
+    }
+    return n;
+}
+
+bool
+previous_members(struct cs_arena *arena, const char *json, const char ***out, size_t *count)
+{
+    size_t n = count_strings(json), at = 0;
+    char *text = cs_arena_alloc(arena, strlen(json) + 1);
+    const char **list = cs_arena_alloc(arena, (n + 1) * sizeof *list);
+    if (!text || !list)
+        return false;
+    for (int depth = 0; *json;) {
+        depth += (*json == '[' || *json == '{') - (*json == ']' || *json == '}');
+        if (*json == '"' && depth == 1) {
+            list[at++] = text;
+            json = take_string(json, &text);
+        } else {
+            json = *json == '"' ? take_string(json, NULL) : json + 1;
+        }
+    }
+    *out = list;
+    *count = n;
+    return true;
+}
+
+struct loader {
+    const struct sync_rules *rules;
+    struct previous *prev;
+    size_t room;
+};
+
+static const char *
+keep(const struct loader *l, const PGresult *res, enum column column)
+{
+    const char *text = PQgetvalue(res, 0, (int)column);
+    return cs_arena_strndup(l->prev->arena, text, strlen(text));
+}
+
+static bool
+add_row(const PGresult *res, void *arg)
+{
+    struct loader *l = arg;
+    if (l->prev->count == l->room) {
+        size_t room = l->room ? 2 * l->room : 128;
+        struct previous_row *rows = realloc(l->prev->rows, room * sizeof *rows);
+        if (!rows)
+            return false;
+        l->prev->rows = rows;
+        l->room = room;
+    }
+    struct previous_row *row = &l->prev->rows[l->prev->count];
+    *row = (struct previous_row){.type = keep(l, res, TYPE),
+                                 .name = keep(l, res, NAME),
+                                 .key = keep(l, res, KEY),
+                                 .cache_type = keep(l, res, CACHE_TYPE),
+                                 .updated_at = keep(l, res, UPDATED_AT),
+                                 .digest = keep(l, res, DIGEST),
+                                 .recorded = !PQgetisnull(res, 0, UNIVERSE),
+                                 .exists = !PQgetisnull(res, 0, SYMBOLS),
+                                 .trusted = strcmp(PQgetvalue(res, 0, TRUSTED), "t") == 0};
+    const char *universe = keep(l, res, UNIVERSE);
+    if (!row->type || !row->name || !row->key || !row->cache_type || !row->updated_at || !row->digest ||
+        !universe)
+        return false;
+    row->universe = row->recorded ? universe : named_by_rules(l->rules, row);
+    l->prev->count++;
+    return previous_members(l->prev->arena, PQgetvalue(res, 0, SYMBOLS), &row->members, &row->member_count);
 }
 
 enum cs_rc
@@ -57,46 +150,31 @@ previous_load(PGconn *conn, const struct sync_rules *rules, const char *environm
               struct cs_err *err)
 {
     const char *params[] = {environment};
-    *prev = (struct previous){0};
-    enum cs_rc rc = pg_query(conn, "reading cache_entries", previous_sql, 1, params, &prev->res, err);
-    if (rc != CS_OK)
-        return rc;
-    size_t count = (size_t)PQntuples(prev->res);
-    prev->rows = cs_xcalloc(count + 1, sizeof *prev->rows);
-    for (int i = 0; i < (int)count; i++) {
-        struct previous_row *row = &prev->rows[prev->count++];
-        row->type = PQgetvalue(prev->res, i, 0);
-        row->name = PQgetvalue(prev->res, i, 1);
-        row->key = PQgetvalue(prev->res, i, 2);
-        row->cache_type = PQgetvalue(prev->res, i, 3);
-        row->recorded = !PQgetisnull(prev->res, i, 4);
-        row->universe = row->recorded ? PQgetvalue(prev->res, i, 4) : named_by_rules(rules, row);
-        row->updated_at = PQgetvalue(prev->res, i, 5);
-        row->digest = PQgetvalue(prev->res, i, 6);
-        row->exists = !PQgetisnull(prev->res, i, 7);
-        row->trusted = strcmp(PQgetvalue(prev->res, i, 8), "t") == 0;
-        row->members = members_of(prev->res, i);
-    }
-    return CS_OK;
+    struct loader l = {rules, prev, 0};
+    *prev = (struct previous){.arena = cs_arena_new(CHUNK_BYTES)};
+    if (!prev->arena)
+        return cs_err_set(err, CS_ENOMEM, "no memory for the rows of cache_entries");
+    return pg_each(conn, "reading cache_entries", previous_sql, 1, params, add_row, &l, err);
 }
 
 void
 previous_fini(struct previous *prev)
 {
-    for (size_t i = 0; i < prev->count; i++)
-        json_decref(prev->rows[i].members);
     free(prev->rows);
-    PQclear(prev->res);
+    cs_arena_free(prev->arena);
     *prev = (struct previous){0};
+}
+
+static int
+by_output(const void *output, const void *row)
+{
+    return compare(output, row);
 }
 
 const struct previous_row *
 previous_find(const struct previous *prev, const struct rules_output *output)
 {
-    for (size_t i = 0; i < prev->count; i++)
-        if (same(output, &prev->rows[i]))
-            return &prev->rows[i];
-    return NULL;
+    return prev->count ? bsearch(output, prev->rows, prev->count, sizeof *prev->rows, by_output) : NULL;
 }
 
 const struct previous_row *

@@ -7,8 +7,7 @@
 #ifndef CS_SYNC_PREVIOUS_H
 #define CS_SYNC_PREVIOUS_H
 
-#include <jansson.h>
-
+#include "common/mem.h"
 #include "worker/sync/pg.h"
 #include "worker/sync/rules.h"
 
@@ -17,15 +16,16 @@ struct previous_row {
     const char *universe; /* canonical name; NULL: neither recorded nor named by a rule without a partition */
     const char *updated_at; /* of our last write, RFC 3339; "" when not recorded */
     const char *digest;     /* of our last write; "" when not recorded */
-    json_t *members;        /* array of strings, as readers see them; empty when the row is gone */
+    const char **members;   /* as readers see them, in their order; none when the row is gone */
+    size_t member_count;
     bool exists, recorded;
     bool trusted; /* recorded, there, and untouched since (xmin) */
 };
 
 struct previous {
     size_t count;
-    struct previous_row *rows;
-    PGresult *res; /* owns the texts */
+    struct previous_row *rows; /* by type, name and key, in byte order */
+    struct cs_arena *arena;    /* owns the texts */
 };
 
 /* Read the rows of an environment. prev is the caller's to previous_fini, also after an error. */
@@ -40,5 +40,12 @@ const struct previous_row *previous_find(const struct previous *prev, const stru
  * NULL. */
 const struct previous_row *previous_of(const struct previous *prev, const char *universe,
                                        const struct rules_output *outputs, size_t count);
+
+/*
+ * The strings of a JSON array, as PostgreSQL writes jsonb; whatever else it holds is left out.
+ * out    gives an array in the arena; *count its length.
+ * false  when memory is short.
+ */
+bool previous_members(struct cs_arena *arena, const char *json, const char ***out, size_t *count);
 
 #endif

@@ -19,8 +19,9 @@ struct report_input {
     const struct apply_counts *rows;
     int64_t caps_changed, caps_significant;
     uint32_t mask;
-    json_t *new_ipos; /* array of symbols that enter recent_ipos for the first time */
-    json_t *timings;  /* object: phase -> ms */
+    const bool *announce; /* by id: enters recent_ipos for the first time */
+    json_t *warnings;     /* array, of warn_collect */
+    json_t *timings;      /* object: phase -> ms */
     const char *started_at, *now;
 };
 

@@ -112,6 +112,8 @@ struct rules_limits {
     double max_cap_change;       /* 0.15 */
     double churn_warning;        /* 0.20 */
     double significant_cap_move; /* 0.05 */
+    double cap_jump_factor;      /* 2; below 1: off */
+    uint32_t new_listing_rank;   /* 100; 0: off */
 };
 
 struct sync_rules {

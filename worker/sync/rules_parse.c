@@ -14,6 +14,7 @@
 #define CHUNK_BYTES 65536
 #define BYTES_MAX (4u << 20)
 #define DOLLARS_MAX 9e15
+#define PATTERN_MAX 50 /* of a partition's key */
 #define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
 
 static const char *const families[] = {"market_cap", "market_leader", "sector", "industry", "theme", "etf",
@@ -33,6 +34,8 @@ static const struct rules_field limit_fields[] = {
     {"max_cap_change", RULES_READ_REAL, false, AT(rules_limits, max_cap_change), 0, 1, NULL},
     {"churn_warning", RULES_READ_REAL, false, AT(rules_limits, churn_warning), 0, 1, NULL},
     {"significant_cap_move", RULES_READ_REAL, false, AT(rules_limits, significant_cap_move), 0, 1, NULL},
+    {"cap_jump_factor", RULES_READ_REAL, false, AT(rules_limits, cap_jump_factor), 0, 1e6, NULL},
+    {"new_listing_rank", RULES_READ_INT32, false, AT(rules_limits, new_listing_rank), 0, 1e6, NULL},
 };
 
 static const struct rules_field filter_fields[] = {
@@ -112,6 +115,9 @@ check_key(struct rules_reader *r, const char *path, const char *key, bool partit
             partition ? "\"%s\" lacks {key}, which stands for the value of the partition; add it"
                       : "\"%s\" has {key}, but the universe has no \"per\"; remove one or add the other",
             key);
+    if (partition && strlen(key) > PATTERN_MAX)
+        return rules_wrong(r, path, "\"%s\" leaves too little room for the value; use at most %d bytes", key,
+                           PATTERN_MAX);
     for (; *rest; rest++) {
         if (rest == hole)
             rest += 5;
@@ -340,7 +346,7 @@ digest(const char *text, size_t len_bytes, char out[33])
 enum cs_rc
 rules_parse(const char *text, size_t len_bytes, struct sync_rules **out, struct cs_err *err)
 {
-    static const struct rules_limits defaults = {5, 0.80, 0.20, 20, 0.15, 0.20, 0.05};
+    static const struct rules_limits defaults = {5, 0.80, 0.20, 20, 0.15, 0.20, 0.05, 2, 100};
     struct rules_reader r = {.err = err};
     struct sync_rules *rules;
     json_error_t where;

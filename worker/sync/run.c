@@ -7,7 +7,6 @@
  */
 #include "worker/sync/sync.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +16,12 @@
 #include "common/mem.h"
 #include "worker/sync/apply.h"
 #include "worker/sync/guard.h"
+#include "worker/sync/listing.h"
+#include "worker/sync/migrate.h"
 #include "worker/sync/report.h"
 #include "worker/sync/session.h"
+#include "worker/sync/stats.h"
+#include "worker/sync/warn.h"
 
 #define BIT(family) (1U << (family))
 
@@ -48,14 +51,60 @@ struct run {
     struct diff diff;
     struct guard_figures guard;
     struct apply_counts rows;
-    json_t *new_ipos, *timings;
-    uint32_t *scratch; /* ids for the buffers */
+    bool *announce; /* by id: a new listing that was never announced */
+    json_t *warnings, *timings;
+    uint32_t *scratch;           /* ids for the buffers */
+    size_t stage;                /* index in stages */
+    int percent;                 /* told last */
+    int64_t expected, processed; /* symbols */
     int64_t caps_changed;
-    char started_at[CS_TIME_LEN + 1], now[CS_TIME_LEN + 1];
-    char logged_at[48]; /* taken under the lock, so that the log's times follow the order of the syncs */
+    char started_at[CS_TIME_LEN + 1]; /* the caller's clock */
+    char now[CS_TIME_LEN + 1];        /* of begin_sql */
 };
 
 typedef enum cs_rc stage_fn(struct run *r, struct cs_err *err);
+
+static void progress(struct run *r, double share);
+
+static bool
+computes(const struct run *r)
+{
+    return modes[r->req->mode].caps || r->req->as_of;
+}
+
+/* The schema must be this program's: an older one lacks tables, a newer one may mean them differently. */
+static enum cs_rc
+check_schema(PGconn *conn, struct cs_err *err)
+{
+    PGresult *res = NULL;
+    enum cs_rc rc = pg_query(conn, "reading the schema version",
+                             "SELECT coalesce(max(version), 0) FROM cachesync_schema", 0, NULL, &res, err);
+    int latest = migrate_latest();
+    int version = rc == CS_OK ? (int)strtol(PQgetvalue(res, 0, 0), NULL, 10) : latest;
+    PQclear(res);
+    if (rc == CS_EDB && strcmp(err->sqlstate, "42P01") == 0)
+        return cs_err_code(err, CS_EINVAL, "schema_missing",
+                           "the database lacks our tables; run: cachesync migrate");
+    if (version < latest)
+        return cs_err_code(err, CS_EINVAL, "schema_missing",
+                           "the database has schema %d and this program needs %d; run: cachesync migrate",
+                           version, latest);
+    if (version > latest)
+        return cs_err_code(err, CS_EINVAL, "schema_too_new",
+                           "the database has schema %d and this program knows %d; use a newer program",
+                           version, latest);
+    return rc;
+}
+
+/*
+ * One instant dates all that a sync writes. It is taken from the server under the lock, and later than the last
+ * sync's even if a clock was set back, so that the log folds in the order of the syncs.
+ */
+static const char begin_sql[] =
+    "SELECT to_char(greatest(date_trunc('milliseconds', clock_timestamp()), (SELECT max(committed_at) + "
+    "interval '1 ms' FROM cache_sync_runs WHERE environment = $1)) AT TIME ZONE 'UTC', "
+    "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), (SELECT result::text FROM cache_sync_runs WHERE job_id = $2), "
+    "(SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass('symbols'))";
 
 static enum cs_rc
 stage_begin(struct run *r, struct cs_err *err)
@@ -66,21 +115,19 @@ stage_begin(struct run *r, struct cs_err *err)
         return cs_err_set(err, CS_EDOWN, "fail point before BEGIN");
     enum cs_rc rc = pg_exec(r->conn, "BEGIN", "BEGIN", err);
     if (rc == CS_OK)
+        rc = check_schema(r->conn, err);
+    if (rc == CS_OK)
         rc = pg_query(r->conn, "waiting for other syncs of the environment",
                       "SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext($1))", 1,
                       params, NULL, err);
     if (rc == CS_OK && CS_FAILPOINT("sync.after_lock"))
         rc = cs_err_set(err, CS_EDOWN, "fail point after the lock");
     if (rc == CS_OK)
-        rc =
-            pg_query(r->conn, "looking for the run",
-                     "SELECT clock_timestamp(), (SELECT result::text FROM cache_sync_runs WHERE job_id = $1)",
-                     1, &params[1], &res, err);
-    if (rc == CS_EDB && strcmp(err->sqlstate, "42P01") == 0)
-        rc = cs_err_code(err, CS_EINVAL, "schema_missing",
-                         "the database lacks our tables; run: cachesync migrate");
+        rc = pg_query(r->conn, "looking for the run", begin_sql, 2, params, &res, err);
     if (rc == CS_OK)
-        snprintf(r->logged_at, sizeof r->logged_at, "%s", PQgetvalue(res, 0, 0));
+        snprintf(r->now, sizeof r->now, "%s", PQgetvalue(res, 0, 0));
+    if (rc == CS_OK)
+        r->expected = strtoll(PQgetvalue(res, 0, 2), NULL, 10);
     if (rc == CS_OK && !PQgetisnull(res, 0, 1)) {
         r->res->doc = json_loads(PQgetvalue(res, 0, 1), 0, NULL);
         r->res->replayed = r->res->doc != NULL;
@@ -95,11 +142,23 @@ stage_previous(struct run *r, struct cs_err *err)
     return previous_load(r->conn, r->rules, r->req->environment, &r->prev, err);
 }
 
+static void
+tell_step(void *arg, size_t done, size_t total)
+{
+    struct run *r = arg;
+    if (total)
+        progress(r, done < total ? (double)done / (double)total : 1);
+}
+
 static enum cs_rc
 stage_snapshot(struct run *r, struct cs_err *err)
 {
-    bool compute = modes[r->req->mode].caps || r->req->as_of;
-    return snapshot_load(r->conn, r->req->as_of, compute, &r->snap, &r->caps, err);
+    struct snapshot_opts opts = {.as_of = r->req->as_of,
+                                 .compute = computes(r),
+                                 .with_members_of = r->req->mode == CS_MODE_IPOS ? r->req->environment : NULL,
+                                 .expected = (size_t)r->expected,
+                                 .step = {tell_step, r}};
+    return snapshot_load(r->conn, &opts, &r->snap, &r->caps, err);
 }
 
 static int
@@ -110,20 +169,17 @@ compare_ids(const void *a, const void *b)
 }
 
 static const uint32_t *
-previous_members(const char *universe, size_t *count, void *arg)
+members_before(const char *universe, size_t *count, void *arg)
 {
     struct run *r = arg;
     const struct previous_row *row = previous_of(&r->prev, universe, NULL, 0);
-    json_t *value;
-    size_t i;
     *count = 0;
     if (!row || !row->exists)
         return NULL;
     free(r->scratch);
-    r->scratch = cs_xmalloc((json_array_size(row->members) + 1) * sizeof *r->scratch);
-    json_array_foreach(row->members, i, value)
-    {
-        uint32_t id = snapshot_find(r->snap, json_string_value(value), json_string_length(value));
+    r->scratch = cs_xmalloc((row->member_count + 1) * sizeof *r->scratch);
+    for (size_t i = 0; i < row->member_count; i++) {
+        uint32_t id = snapshot_find(r->snap, row->members[i], strlen(row->members[i]));
         if (id != SNAPSHOT_NONE)
             r->scratch[(*count)++] = id;
     }
@@ -134,7 +190,10 @@ previous_members(const char *universe, size_t *count, void *arg)
 static enum cs_rc
 stage_select(struct run *r, struct cs_err *err)
 {
-    return select_run(r->snap, r->rules, modes[r->req->mode].families, previous_members, r, &r->sel, err);
+    bool listings = r->req->mode == CS_MODE_IPOS;
+    uint32_t mask = modes[r->req->mode].families | (listings ? LISTING_FAMILIES : 0);
+    enum cs_rc rc = select_run(r->snap, r->rules, mask, members_before, r, &r->sel, err);
+    return rc == CS_OK && listings ? listing_place(r->snap, &r->prev, r->sel, err) : rc;
 }
 
 static enum cs_rc
@@ -154,82 +213,56 @@ stage_guard(struct run *r, struct cs_err *err)
     return rc;
 }
 
-/* Of the symbols that enter recent_ipos, those that the log has never seen enter it. */
 static enum cs_rc
 stage_ipos(struct run *r, struct cs_err *err)
 {
-    r->new_ipos = json_array();
-    for (size_t i = 0; i < r->diff.count; i++) {
-        const struct diff_universe *u = &r->diff.items[i];
-        if (!u->sel || u->sel->rule->family != RULES_IPO || !json_array_size(u->added))
-            continue;
-        char *list = json_dumps(u->added, JSON_COMPACT);
-        const char *params[] = {list, u->universe, r->req->environment};
-        PGresult *res = NULL;
-        enum cs_rc rc =
-            pg_query(r->conn, "looking for new listings",
-                     "SELECT s FROM jsonb_array_elements_text($1::jsonb) s WHERE NOT EXISTS (SELECT 1 FROM "
-                     "sync_changes_log l WHERE l.universe = $2 AND l.environment = $3 AND l.symbol = s AND "
-                     "l.action = 'added') ORDER BY s COLLATE \"C\"",
-                     3, params, &res, err);
-        for (int k = 0; rc == CS_OK && k < PQntuples(res); k++)
-            json_array_append_new(r->new_ipos, json_string(PQgetvalue(res, k, 0)));
-        PQclear(res);
-        free(list);
-        if (rc != CS_OK)
-            return rc;
-    }
-    return CS_OK;
+    return listing_first(r->conn, r->snap, &r->diff, r->req->environment, &r->announce, err);
+}
+
+static enum cs_rc
+stage_warn(struct run *r, struct cs_err *err)
+{
+    struct warn_input in = {.conn = r->conn,
+                            .req = r->req,
+                            .limits = &r->rules->limits,
+                            .snap = r->snap,
+                            .caps = &r->caps,
+                            .diff = &r->diff,
+                            .computed = modes[r->req->mode].caps && !r->req->as_of};
+    return warn_collect(&in, &r->warnings, err);
+}
+
+static struct apply
+apply_of(struct run *r)
+{
+    return (struct apply){.conn = r->conn,
+                          .req = r->req,
+                          .snap = r->snap,
+                          .rules = r->rules,
+                          .prev = &r->prev,
+                          .sel = r->sel,
+                          .diff = &r->diff,
+                          .mask = modes[r->req->mode].families,
+                          .now = r->now,
+                          .step = {tell_step, r}};
 }
 
 static enum cs_rc
 stage_caps(struct run *r, struct cs_err *err)
 {
+    struct apply a = apply_of(r);
     if (!modes[r->req->mode].caps || r->req->as_of)
         return CS_OK;
-    return apply_caps(r->conn, r->snap, &r->caps_changed, err);
-}
-
-static struct write_stats
-stats_of(const struct snapshot *snap, double total_cap)
-{
-    struct write_stats t = {.total_market_cap = total_cap};
-    bool *exchange = cs_xcalloc(snap->texts.count, 1), *sector = cs_xcalloc(snap->sectors.count, 1);
-    for (size_t i = 0; i < snap->ranking_count; i++) {
-        uint32_t id = snap->ranking[i];
-        if (!snapshot_is_stock(snap, id))
-            continue;
-        t.total_stocks++;
-        exchange[snap->exchange[id]] = sector[snap->sector[id]] = true;
-    }
-    for (uint32_t i = 1; i < snap->texts.count; i++)
-        t.unique_exchanges += exchange[i];
-    for (uint32_t i = 1; i < snap->sectors.count; i++)
-        t.unique_sectors += sector[i];
-    free(exchange);
-    free(sector);
-    return t;
+    return apply_caps(&a, &r->caps_changed, err);
 }
 
 static enum cs_rc
 stage_apply(struct run *r, struct cs_err *err)
 {
-    struct write_stats stats = stats_of(r->snap, r->guard.total_cap);
-    enum cs_rc rc = apply_rows(r->conn, r->snap, r->rules, r->sel, &r->prev, &stats,
-                               modes[r->req->mode].families, r->req, r->now, &r->rows, err);
-    return rc == CS_OK ? apply_log(r->conn, &r->diff, r->req, r->logged_at, err) : rc;
-}
-
-static int64_t
-significant(const struct run *r)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < r->snap->count; i++) {
-        int64_t was = r->snap->stored_cap[i];
-        if ((r->snap->flags[i] & SNAPSHOT_PRICED) && was > 0)
-            n += fabs((double)r->snap->cap[i] / (double)was - 1) > r->rules->limits.significant_cap_move;
-    }
-    return n;
+    struct write_stats stats = stats_of(r->snap);
+    struct apply a = apply_of(r);
+    enum cs_rc rc = apply_rows(&a, &stats, &r->rows, err);
+    return rc == CS_OK ? apply_log(&a, err) : rc;
 }
 
 /* The run row makes the effect happen once; a dry run leaves nothing. */
@@ -245,9 +278,10 @@ stage_commit(struct run *r, struct cs_err *err)
                               &r->diff,
                               &r->rows,
                               r->caps_changed,
-                              significant(r),
+                              stats_significant(r->snap, r->rules->limits.significant_cap_move),
                               modes[r->req->mode].families,
-                              r->new_ipos,
+                              r->announce,
+                              r->warnings,
                               r->timings,
                               r->started_at,
                               r->now};
@@ -290,19 +324,38 @@ static const struct {
     int percent; /* when it begins */
     stage_fn *run;
 } stages[] = {
-    {"begin", 0, stage_begin},          {"previous", 2, stage_previous},
-    {"snapshot", 5, stage_snapshot},    {"select", 40, stage_select},
-    {"diff", 50, stage_diff},           {"validation", 55, stage_guard},
-    {"ipo_assignment", 58, stage_ipos}, {"market_cap_update", 60, stage_caps},
-    {"apply", 70, stage_apply},         {"commit", 95, stage_commit},
+    {"begin", 0, stage_begin},
+    {"previous", 2, stage_previous},
+    {"snapshot", 5, stage_snapshot},
+    {"select", 50, stage_select},
+    {"diff", 54, stage_diff},
+    {"validation", 58, stage_guard},
+    {"ipo_assignment", 60, stage_ipos},
+    {"warnings", 61, stage_warn},
+    {"market_cap_update", 63, stage_caps},
+    {"apply", 70, stage_apply},
+    {"commit", 95, stage_commit},
 };
 
+#define STAGES (sizeof stages / sizeof *stages)
+
+/* Say that a share of the stage that runs is done. What was said is never taken back. */
 static void
-progress(struct run *r, const char *task, int percent)
+progress(struct run *r, double share)
 {
-    int64_t total = r->snap ? (int64_t)r->snap->count : 0;
+    int64_t total = r->snap ? (int64_t)r->snap->count : r->expected;
+    int begin = r->stage < STAGES ? stages[r->stage].percent : 100;
+    int end = r->stage + 1 < STAGES ? stages[r->stage + 1].percent : 100;
+    int percent = begin + (int)((end - begin) * share);
+    if (percent > r->percent)
+        r->percent = percent;
+    if (total * r->percent / 100 > r->processed)
+        r->processed = total * r->percent / 100;
+    if (total < r->processed)
+        total = r->processed;
     if (r->req->on_progress)
-        r->req->on_progress(&(struct sync_progress){task, percent, total, total * percent / 100},
+        r->req->on_progress(&(struct sync_progress){r->stage < STAGES ? stages[r->stage].task : "done",
+                                                    r->percent, total, r->processed},
                             r->req->arg);
 }
 
@@ -310,18 +363,21 @@ static enum cs_rc
 run_stages(struct run *r, struct cs_err *err)
 {
     enum cs_rc rc = CS_OK;
-    for (size_t i = 0; rc == CS_OK && !r->res->replayed && i < sizeof stages / sizeof *stages; i++) {
+    for (r->stage = 0; rc == CS_OK && !r->res->replayed && r->stage < STAGES; r->stage++) {
+        const char *task = stages[r->stage].task;
         if (r->req->stopped && r->req->stopped(r->req->arg))
             return cs_err_code(err, CS_ECANCELED, "cancelled", "the sync was cancelled before stage %s",
-                               stages[i].task);
-        progress(r, stages[i].task, stages[i].percent);
+                               task);
+        progress(r, 0);
         int64_t begin_us = cs_clock_mono_us();
-        rc = stages[i].run(r, err);
-        json_object_set_new(r->timings, stages[i].task,
+        rc = stages[r->stage].run(r, err);
+        json_object_set_new(r->timings, task,
                             json_real((double)((cs_clock_mono_us() - begin_us) / 100) / 10.0));
     }
-    if (rc == CS_OK)
-        progress(r, "done", 100);
+    if (rc == CS_OK) {
+        r->stage = STAGES;
+        progress(r, 1);
+    }
     return rc;
 }
 
@@ -334,14 +390,13 @@ sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sy
     err = err ? err : &own;
     *res = (struct sync_result){0};
     cs_time_format(req->now_ms, r.started_at);
-    cs_time_format(req->now_ms, r.now);
     r.conn = session_connect(s, err);
     enum cs_rc rc = r.conn ? run_stages(&r, err) : err->rc;
     if (rc == CS_EDB && strcmp(err->sqlstate, "57014") == 0)
         rc = cs_err_code(err, CS_ECANCELED, "cancelled", "the running statement was cancelled");
     if (r.conn && PQtransactionStatus(r.conn) != PQTRANS_IDLE) {
         struct cs_err ignored;
-        if (rc == CS_ECANCELED || PQtransactionStatus(r.conn) == PQTRANS_UNKNOWN ||
+        if (rc == CS_ECANCELED || rc == CS_EDOWN || PQtransactionStatus(r.conn) == PQTRANS_UNKNOWN ||
             pg_exec(r.conn, "ROLLBACK", "ROLLBACK", &ignored) != CS_OK)
             sync_session_drop(s);
     }
@@ -350,8 +405,9 @@ sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sy
     selection_free(r.sel);
     snapshot_free(r.snap);
     json_decref(r.rows.fresh);
-    json_decref(r.new_ipos);
+    json_decref(r.warnings);
     json_decref(r.timings);
+    free(r.announce);
     free(r.scratch);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * select - one pass over the ranking hands every row to every rule; then order, partition, limit and buffer.
- * Which rows pass a filter is select_match.c. Pure. Thread: any.
+ * select - one pass over the ranking hands every row to every rule; then order, limit and buffer.
+ * Which rows pass a filter is select_match.c, partitions are select_partition.c. Pure. Thread: any.
  */
 #include "worker/sync/select.h"
 
@@ -9,49 +9,18 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "worker/sync/select_match.h"
+#include "worker/sync/select_work.h"
 
 #define CHUNK_BYTES 65536
 
-struct list {
-    uint32_t *ids;
-    size_t count, room;
-};
-
-/* One rule at work: the rows that passed, in rank order. */
-struct run {
-    const struct rules_universe *rule;
-    struct match match, also_match;
-    struct list passed, also;
-    size_t enough; /* stop collecting there; 0: never */
-};
-
-/* What one call needs. */
-struct work {
-    const struct snapshot *snap;
-    struct selection *sel;
-    size_t room; /* of sel->items */
-    select_previous_fn *previous;
-    void *arg;
-    struct cs_err *err;
-};
-
-/* One value of a partition. */
-struct group {
-    char key[RULES_KEY_MAX + 1];
-    const char *title;
-    uint32_t value, count;
-    struct list members;
-};
-
-static enum cs_rc
-short_of_memory(struct cs_err *err)
+enum cs_rc
+select_no_memory(struct cs_err *err)
 {
     return cs_err_set(err, CS_ENOMEM, "no memory to select universes");
 }
 
-static bool
-push(struct list *l, uint32_t id)
+bool
+select_push(struct select_list *l, uint32_t id)
 {
     if (l->count == l->room) {
         size_t room = l->room ? l->room * 2 : 64;
@@ -83,15 +52,34 @@ by_list_date(const void *a, const void *b, void *arg)
     return x != y ? (x < y ? 1 : -1) : by_id(a, b);
 }
 
-static void
-put_in_order(const struct snapshot *snap, enum rules_order order, struct list *l)
+static int
+by_cap(const void *a, const void *b, void *arg)
 {
-    if (l->count < 2)
+    const struct snapshot *snap = arg;
+    int64_t x = snap->cap[*(const uint32_t *)a], y = snap->cap[*(const uint32_t *)b];
+
+    return x != y ? (x < y ? 1 : -1) : by_id(a, b);
+}
+
+void
+select_order(const struct snapshot *snap, enum rules_order order, uint32_t *ids, size_t count)
+{
+    void *arg = (void *)(uintptr_t)snap;
+
+    if (count < 2)
         return;
     if (order == RULES_BY_SYMBOL)
-        qsort(l->ids, l->count, sizeof l->ids[0], by_id);
-    else if (order == RULES_BY_LIST_DATE)
-        qsort_r(l->ids, l->count, sizeof l->ids[0], by_list_date, (void *)(uintptr_t)snap);
+        qsort(ids, count, sizeof *ids, by_id);
+    else
+        qsort_r(ids, count, sizeof *ids, order == RULES_BY_CAP ? by_cap : by_list_date, arg);
+}
+
+/* The walk gives rows in rank order already. */
+static void
+put_in_order(const struct snapshot *snap, enum rules_order order, struct select_list *l)
+{
+    if (order != RULES_BY_CAP)
+        select_order(snap, order, l->ids, l->count);
 }
 
 /* Copy pattern with "{key}" and "{name}" replaced, cut at max bytes and never within a UTF-8 character. */
@@ -122,9 +110,8 @@ fill_in(const char *pattern, const char *key, const char *name, char *out, size_
     out[n] = 0;
 }
 
-/* The same for a key: a cut leaves no '_' at the end. */
-static void
-fill_in_key(const char *pattern, const char *key, char *out)
+void
+select_fill_key(const char *pattern, const char *key, char *out)
 {
     size_t n;
 
@@ -137,14 +124,12 @@ void
 selected_output(const struct selected *sel, size_t o, struct rules_output *out)
 {
     const struct rules_output *pattern = &sel->rule->outputs[o];
-    char key[RULES_KEY_MAX + 1];
 
     *out = *pattern;
     if (sel->rule->per == RULES_PER_NONE)
         return;
-    rules_key(sel->title, strlen(sel->title), key);
-    fill_in_key(pattern->key, key, out->key);
-    fill_in(pattern->name, key, sel->title, out->name, RULES_KEY_MAX);
+    select_fill_key(pattern->key, sel->value, out->key);
+    fill_in(pattern->name, sel->value, sel->title, out->name, RULES_KEY_MAX);
 }
 
 /* Whether a row inside or near a limit or a band is a member, given what it was. */
@@ -166,8 +151,9 @@ within_bounds(const struct rules_filter *f, int64_t cap)
 }
 
 /* Applies limit and buffer in place; the list is in order. */
-static void
-cut(const struct work *w, const struct rules_universe *u, const char *key, struct list *l)
+void
+select_cut(const struct select_work *w, const struct rules_universe *u, const char *key,
+           struct select_list *l)
 {
     size_t kept = 0, known = 0;
     const uint32_t *before = u->buffer > 0 && w->previous ? w->previous(key, &known, w->arg) : NULL;
@@ -186,9 +172,9 @@ cut(const struct work *w, const struct rules_universe *u, const char *key, struc
     l->count = kept;
 }
 
-static enum cs_rc
-add(struct work *w, const struct rules_universe *u, const char *key, const char *title, uint32_t sector,
-    const struct list *first, const struct list *also)
+enum cs_rc
+select_add(struct select_work *w, const struct rules_universe *u, const char *value, const char *title,
+           uint32_t sector, const struct select_list *first, const struct select_list *also)
 {
     struct selection *sel = w->sel;
     size_t count = first->count + also->count;
@@ -201,17 +187,19 @@ add(struct work *w, const struct rules_universe *u, const char *key, const char 
 
         s = realloc(sel->items, room * sizeof *s);
         if (!s)
-            return short_of_memory(w->err);
+            return select_no_memory(w->err);
         sel->items = s;
         w->room = room;
     }
     s = &sel->items[sel->count];
     *s = (struct selected){.rule = u, .sector = sector, .count = count, .first_count = first->count};
-    strcpy(s->key, key);
+    if (value)
+        strcpy(s->value, value);
+    select_fill_key(u->key, s->value, s->key);
     fill_in("{name}", "", title, s->title, RULES_KEY_MAX);
     s->ids = cs_arena_alloc(sel->arena, count * sizeof s->ids[0]);
     if (!s->ids)
-        return short_of_memory(w->err);
+        return select_no_memory(w->err);
     if (first->count)
         memcpy(s->ids, first->ids, first->count * sizeof s->ids[0]);
     if (also->count)
@@ -220,142 +208,15 @@ add(struct work *w, const struct rules_universe *u, const char *key, const char 
     return CS_OK;
 }
 
-static int
-group_by_key(const void *a, const void *b)
-{
-    const struct group *x = a, *y = b;
-    int c = strcmp(x->key, y->key);
-
-    return c ? c : strcmp(x->title, y->title);
-}
-
-static int
-group_by_size(const void *a, const void *b)
-{
-    const struct group *x = a, *y = b;
-
-    return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->title, y->title);
-}
-
-/* The known sector that most members have, ties by name; 0 when none is known. tally has a place for every
- * sector, zeroed. */
-static uint32_t
-frequent_sector(const struct snapshot *snap, const struct list *members, uint32_t *tally)
-{
-    uint32_t best = 0;
-
-    memset(tally, 0, snap->sectors.count * sizeof *tally);
-    for (size_t i = 0; i < members->count; i++) {
-        uint32_t s = snap->sector[members->ids[i]];
-
-        if (s)
-            tally[s]++;
-    }
-    for (uint32_t s = 1; s < snap->sectors.count; s++)
-        if (tally[s] &&
-            (!best || tally[s] > tally[best] ||
-             (tally[s] == tally[best] && strcmp(snap->sectors.texts[s], snap->sectors.texts[best]) < 0)))
-            best = s;
-    return best;
-}
-
-/* Makes the groups of a partition: known values with members, colliding keys merged, the largest per_limit,
- * by key. */
-static size_t
-make_groups(const struct rules_universe *u, const struct snapshot_dict *dict, const uint32_t *tally,
-            struct group *groups, uint32_t *group_of)
-{
-    size_t count = 0, merged = 0;
-
-    for (uint32_t v = 1; v < dict->count; v++) {
-        if (!tally[v])
-            continue;
-        groups[count] = (struct group){.title = dict->texts[v], .value = v, .count = tally[v]};
-        rules_key(dict->texts[v], strnlen(dict->texts[v], RULES_KEY_MAX), groups[count].key);
-        count++;
-    }
-    qsort(groups, count, sizeof groups[0], group_by_key);
-    for (size_t i = 0; i < count; i++) {
-        if (merged && strcmp(groups[merged - 1].key, groups[i].key) == 0) {
-            groups[merged - 1].count += groups[i].count;
-        } else {
-            groups[merged++] = groups[i];
-        }
-        /* remembers the merge by the first value of the group until the groups have their final places */
-        group_of[groups[i].value] = groups[merged - 1].value;
-    }
-    qsort(groups, merged, sizeof groups[0], group_by_size);
-    count = u->per_limit && merged > u->per_limit ? u->per_limit : merged;
-    while (count && groups[count - 1].count < u->per_min)
-        count--;
-    qsort(groups, count, sizeof groups[0], group_by_key);
-    return count;
-}
-
 static enum cs_rc
-deal_out(struct work *w, const struct run *r, const uint32_t *column, const struct snapshot_dict *dict,
-         struct group *groups, uint32_t *tally, uint32_t *group_of, uint32_t *place)
-{
-    const struct rules_universe *u = r->rule;
-    const struct list none = {0};
-    size_t count;
-    enum cs_rc rc = CS_OK;
-
-    for (size_t i = 0; i < r->passed.count; i++)
-        tally[column[r->passed.ids[i]]]++;
-    count = make_groups(u, dict, tally, groups, group_of);
-    for (size_t g = 0; g < count; g++)
-        place[groups[g].value] = (uint32_t)g + 1;
-    for (size_t i = 0; i < r->passed.count && !rc; i++) {
-        uint32_t v = column[r->passed.ids[i]], g = v ? place[group_of[v]] : 0;
-
-        if (g && !push(&groups[g - 1].members, r->passed.ids[i]))
-            rc = short_of_memory(w->err);
-    }
-    for (size_t g = 0; g < count; g++) {
-        struct list *members = &groups[g].members;
-        uint32_t sector = u->per == RULES_PER_INDUSTRY ? frequent_sector(w->snap, members, tally) : 0;
-        char key[RULES_KEY_MAX + 1];
-
-        fill_in_key(u->key, groups[g].key, key);
-        cut(w, u, key, members);
-        if (!rc)
-            rc = add(w, u, key, groups[g].title, sector, members, &none);
-        free(members->ids);
-    }
-    return rc;
-}
-
-static enum cs_rc
-finish_partition(struct work *w, const struct run *r)
-{
-    bool sector = r->rule->per == RULES_PER_SECTOR;
-    const struct snapshot_dict *dict = sector ? &w->snap->sectors : &w->snap->industries;
-    /* tally counts sectors too */
-    size_t places = dict->count > w->snap->sectors.count ? dict->count : w->snap->sectors.count;
-    struct group *groups = calloc(places + 1, sizeof *groups);
-    uint32_t *room = calloc(3 * (places + 1), sizeof *room);
-    enum cs_rc rc;
-
-    if (!groups || !room)
-        rc = short_of_memory(w->err);
-    else
-        rc = deal_out(w, r, sector ? w->snap->sector : w->snap->industry, dict, groups, room,
-                      room + places + 1, room + 2 * (places + 1));
-    free(groups);
-    free(room);
-    return rc;
-}
-
-static enum cs_rc
-finish(struct work *w, struct run *r)
+finish(struct select_work *w, struct select_run *r)
 {
     const struct rules_universe *u = r->rule;
 
     put_in_order(w->snap, u->order, &r->passed);
     if (u->per != RULES_PER_NONE)
-        return finish_partition(w, r);
-    cut(w, u, u->key, &r->passed);
+        return select_partition(w, r);
+    select_cut(w, u, u->key, &r->passed);
     if (u->also) {
         /* a symbol that the first part has is not a member twice */
         size_t kept = 0;
@@ -371,11 +232,11 @@ finish(struct work *w, struct run *r)
         }
         r->also.count = kept;
     }
-    return add(w, u, u->key, u->title, 0, &r->passed, &r->also);
+    return select_add(w, u, NULL, u->title, 0, &r->passed, &r->also);
 }
 
 static enum cs_rc
-begin(struct work *w, struct run *r, const struct rules_universe *u)
+begin(struct select_work *w, struct select_run *r, const struct rules_universe *u)
 {
     struct cs_arena *arena = w->sel->arena;
     bool buffered = u->buffer > 0 && w->previous;
@@ -390,32 +251,32 @@ begin(struct work *w, struct run *r, const struct rules_universe *u)
     if (u->filter.industry_any.count) {
         r->match.industry_memo = cs_arena_alloc(arena, w->snap->industries.count);
         if (!r->match.industry_memo)
-            return short_of_memory(w->err);
+            return select_no_memory(w->err);
         memset(r->match.industry_memo, 0, w->snap->industries.count);
     }
     return CS_OK;
 }
 
 static enum cs_rc
-walk(struct work *w, struct run *runs, size_t count)
+walk(struct select_work *w, struct select_run *runs, size_t count)
 {
     for (size_t i = 0; i < w->snap->ranking_count; i++) {
         uint32_t id = w->snap->ranking[i];
 
-        for (struct run *r = runs; r < runs + count; r++) {
+        for (struct select_run *r = runs; r < runs + count; r++) {
             bool full = r->enough && r->passed.count >= r->enough;
 
-            if (!full && match_row(&r->match, id) && !push(&r->passed, id))
-                return short_of_memory(w->err);
-            if (r->rule->also && match_row(&r->also_match, id) && !push(&r->also, id))
-                return short_of_memory(w->err);
+            if (!full && match_row(&r->match, id) && !select_push(&r->passed, id))
+                return select_no_memory(w->err);
+            if (r->rule->also && match_row(&r->also_match, id) && !select_push(&r->also, id))
+                return select_no_memory(w->err);
         }
     }
     return CS_OK;
 }
 
 static enum cs_rc
-select_all(struct work *w, const struct sync_rules *rules, uint32_t mask, struct run *runs)
+select_all(struct select_work *w, const struct sync_rules *rules, uint32_t mask, struct select_run *runs)
 {
     size_t count = 0;
     enum cs_rc rc = CS_OK;
@@ -442,14 +303,15 @@ select_run(const struct snapshot *snap, const struct sync_rules *rules, uint32_t
            select_previous_fn *previous, void *arg, struct selection **out, struct cs_err *err)
 {
     struct selection *sel = calloc(1, sizeof *sel);
-    struct run *runs = calloc(rules->count + 1, sizeof *runs);
-    struct work w = {.snap = snap, .sel = sel, .previous = previous, .arg = arg, .err = err};
+    struct select_run *runs = calloc(rules->count + 1, sizeof *runs);
+    struct select_work w = {
+        .snap = snap, .rules = rules, .sel = sel, .previous = previous, .arg = arg, .err = err};
     enum cs_rc rc;
 
     *out = NULL;
     if (sel)
         sel->arena = cs_arena_new(CHUNK_BYTES);
-    rc = sel && sel->arena && runs ? select_all(&w, rules, mask, runs) : short_of_memory(err);
+    rc = sel && sel->arena && runs ? select_all(&w, rules, mask, runs) : select_no_memory(err);
     free(runs);
     if (rc)
         selection_free(sel);

@@ -18,7 +18,8 @@
 /* One universe with its members in rank order. */
 struct selected {
     const struct rules_universe *rule;
-    char key[RULES_KEY_MAX + 1]; /* canonical name; a partition's with its value filled in */
+    char key[RULES_KEY_MAX + 1];   /* canonical name; a partition's with its value filled in */
+    char value[RULES_KEY_MAX + 1]; /* partition: what "{key}" stands for; else "" */
     /* Of a partition the value's text ("Health Care"); when values collide, the first by bytes. */
     char title[RULES_KEY_MAX + 1];
     uint32_t sector;    /* industry partition: id of the most frequent known sector, ties by name; else 0 */
@@ -42,7 +43,8 @@ typedef const uint32_t *select_previous_fn(const char *universe, size_t *count, 
 /*
  * Select the universes of the families in mask (bit 1 << enum rules_family). Families without symbols (stats) are left out.
  *
- * Values of a partition whose keys collide are one universe with the members of both (docs/rules.md).
+ * Values of a partition whose keys collide are one universe with the members of both; a value whose universe would
+ * have the name of a universe of another rule is kept apart by its family's name (docs/rules.md).
  * previous  may be NULL: no buffers.
  * out       gives a selection to selection_free.
  * Returns   CS_OK; CS_ENOMEM.
@@ -51,6 +53,9 @@ enum cs_rc select_run(const struct snapshot *snap, const struct sync_rules *rule
                       select_previous_fn *previous, void *arg, struct selection **out,
                       struct cs_err *err) CS_MUSTCHECK;
 void selection_free(struct selection *sel);
+
+/* Put ids in an order of the rules; by cap means the cap that ranks, ties by symbol. */
+void select_order(const struct snapshot *snap, enum rules_order order, uint32_t *ids, size_t count);
 
 /* The o-th output of a selected universe with "{key}" and "{name}" of a partition filled in and cut to their lengths. */
 void selected_output(const struct selected *sel, size_t o, struct rules_output *out);

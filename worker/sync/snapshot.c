@@ -14,22 +14,39 @@
 #include "common/clock.h"
 #include "worker/sync/snapshot_load.h"
 
-/* COPY takes no parameters: %s is "" or a condition built from a date that cs_date_valid accepted. */
+/*
+ * COPY takes no parameters. The first %s is a relation of RELATIONS, the second "" or a condition built from a date that
+ * cs_date_valid accepted. A close that is infinite is left to overflow.
+ */
 #define SNAPSHOT_SQL                                                                                         \
     "COPY (SELECT s.symbol, coalesce(s.name, ''), "                                                          \
     "CASE WHEN s.sector = 'Unknown' THEN '' ELSE coalesce(s.sector, '') END, "                               \
     "CASE WHEN s.industry = 'Unknown' THEN '' ELSE coalesce(s.industry, '') END, "                           \
     "coalesce(nullif(s.exchange, ''), s.primary_exchange, ''), coalesce(s.market, ''), "                     \
-    "coalesce(s.etf_type, ''), "                                                                             \
-    "coalesce(s.issuer, ''), s.type, s.market_cap, "                                                         \
-    "CASE WHEN s.weighted_shares_outstanding > 0 AND c.close > 0 AND c.close < 'Infinity' "                  \
-    "THEN round(c.close * s.weighted_shares_outstanding) END, "                                              \
-    "CASE WHEN s.aum_millions < 'Infinity' THEN trunc(s.aum_millions * 1000000) END, "                       \
+    "coalesce(s.etf_type, ''), coalesce(s.issuer, ''), s.type, s.market_cap, "                               \
+    "CASE WHEN s.weighted_shares_outstanding > 0 AND c.close > 0 AND c.close <> 'NaN' "                      \
+    "THEN round(c.close::numeric * s.weighted_shares_outstanding::numeric) END, "                            \
+    "CASE WHEN s.aum_millions <> 'NaN' THEN trunc(s.aum_millions * 1000000) END, "                           \
     "s.list_date - date '1970-01-01', "                                                                      \
-    "CASE WHEN c.close > 0 AND c.close < 'Infinity' THEN c.date - date '1970-01-01' END "                    \
-    "FROM symbols s LEFT JOIN LATERAL (SELECT o.date, o.close FROM ohlcv_daily o "                           \
+    "CASE WHEN c.close > 0 AND c.close <> 'NaN' THEN c.date - date '1970-01-01' END, s.active "              \
+    "FROM %s s LEFT JOIN LATERAL (SELECT o.date, o.close FROM ohlcv_daily o "                                \
     "WHERE o.symbol = s.symbol %s ORDER BY o.date DESC LIMIT 1) c ON true "                                  \
-    "WHERE s.active ORDER BY s.symbol COLLATE \"C\") TO STDOUT"
+    "ORDER BY s.symbol COLLATE \"C\") TO STDOUT"
+
+#define RELATION_ACTIVE "(SELECT * FROM symbols WHERE active)"
+
+/* The same columns, and members (of the environment %s, a literal) that are no active symbols. */
+#define RELATION_MEMBERS                                                                                     \
+    "(WITH members AS MATERIALIZED (SELECT DISTINCT m FROM cache_entries, LATERAL "                          \
+    "jsonb_array_elements_text(content->'symbols') m WHERE environment = %s "                                \
+    "AND cache_type IN ('market_cap', 'theme', 'ipo') AND m IS NOT NULL) "                                   \
+    "SELECT symbol, name, sector, industry, exchange, primary_exchange, market, etf_type, issuer, type, "    \
+    "market_cap, weighted_shares_outstanding, aum_millions, list_date, coalesce(active, false) AS active "   \
+    "FROM symbols WHERE active OR symbol IN (SELECT m FROM members) UNION ALL "                              \
+    "SELECT m, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false "         \
+    "FROM members WHERE NOT EXISTS (SELECT FROM symbols WHERE symbol = m))"
+
+#define STEP_ROWS 1024 /* between two words of progress */
 
 enum column {
     SYMBOL,
@@ -46,6 +63,7 @@ enum column {
     AUM,
     LISTED,
     CLOSED,
+    ACTIVE,
     COLUMNS
 };
 
@@ -167,11 +185,17 @@ reserve(struct snapshot *s, size_t room)
     return true;
 }
 
+/* false for what is beyond bigint, "Infinity" included; *value is then the nearest bigint. */
 static bool
 parse_int(const char *text, int64_t *value)
 {
+    char *end;
     errno = 0;
-    *value = strtoll(text, NULL, 10);
+    *value = strtoll(text, &end, 10);
+    if (end == text) {
+        *value = *text == '-' ? INT64_MIN : INT64_MAX;
+        return false;
+    }
     return errno == 0;
 }
 
@@ -179,30 +203,30 @@ struct loader {
     struct snapshot *snap;
     struct snapshot_caps *caps;
     struct intern sectors, industries, texts;
-    bool compute;
+    const struct snapshot_opts *opts;
 };
 
 static void
 set_cap(struct loader *l, size_t i, char *const f[COLUMNS])
 {
     struct snapshot *s = l->snap;
-    int64_t computed = 0, aum = 0;
+    int64_t computed = 0;
     bool have = f[CAP] && parse_int(f[CAP], &computed);
-    if (f[CAP] && !have && l->compute && l->caps->overflow++ == 0)
+    if (f[CAP] && !have && l->opts->compute && l->caps->overflow++ == 0)
         snprintf(l->caps->overflow_symbol, sizeof l->caps->overflow_symbol, "%.20s", f[SYMBOL]);
     s->stored_cap[i] = INT64_MIN;
     if (f[STORED] && !parse_int(f[STORED], &s->stored_cap[i]))
         s->stored_cap[i] = INT64_MIN;
     l->caps->priced += have;
-    if (l->compute && have) {
+    if (l->opts->compute && have) {
         s->cap[i] = computed;
         s->flags[i] |= SNAPSHOT_PRICED;
     } else if (s->stored_cap[i] != INT64_MIN)
         s->cap[i] = s->stored_cap[i];
-    else if ((s->flags[i] & SNAPSHOT_ETF) && f[AUM] && parse_int(f[AUM], &aum))
-        s->cap[i] = aum;
-    else
+    else if (!(s->flags[i] & SNAPSHOT_ETF) || !f[AUM])
         s->cap[i] = 0;
+    else if (!parse_int(f[AUM], &s->cap[i])) /* absurd, and still in its place */
+        s->cap[i] = s->cap[i] > 0 ? INT64_MAX : INT64_MIN;
 }
 
 static bool
@@ -219,12 +243,13 @@ add_row(struct loader *l, char *const f[COLUMNS])
     s->market[i] = intern(&l->texts, s->arena, f[MARKET]);
     s->etf_type[i] = intern(&l->texts, s->arena, f[ETF_TYPE]);
     s->issuer[i] = intern(&l->texts, s->arena, f[ISSUER]);
-    s->flags[i] = (uint8_t)(SNAPSHOT_ACTIVE | (strcmp(type, "CS") == 0 ? SNAPSHOT_STOCK : 0) |
-                            (strcmp(type, "ETF") == 0 ? SNAPSHOT_ETF : 0));
+    s->flags[i] =
+        (uint8_t)((*f[ACTIVE] == 't' ? SNAPSHOT_ACTIVE : 0) | (strcmp(type, "CS") == 0 ? SNAPSHOT_STOCK : 0) |
+                  (strcmp(type, "ETF") == 0 ? SNAPSHOT_ETF : 0));
     s->list_date[i] = f[LISTED] ? (int32_t)strtol(f[LISTED], NULL, 10) : SNAPSHOT_NO_DATE;
     int32_t closed = f[CLOSED] ? (int32_t)strtol(f[CLOSED], NULL, 10) : SNAPSHOT_NO_DATE;
     s->ranking[i] = (uint32_t)closed;
-    if (closed > s->market_date)
+    if (closed > s->market_date && (s->flags[i] & SNAPSHOT_ACTIVE))
         s->market_date = closed;
     set_cap(l, i, f);
     s->count++;
@@ -246,7 +271,7 @@ rank(struct loader *l)
 {
     struct snapshot *s = l->snap;
     for (uint32_t i = 0; i < s->count; i++) {
-        bool stock = (s->flags[i] & SNAPSHOT_STOCK) != 0;
+        bool stock = (s->flags[i] & (SNAPSHOT_ACTIVE | SNAPSHOT_STOCK)) == (SNAPSHOT_ACTIVE | SNAPSHOT_STOCK);
         l->caps->active_stocks += stock;
         if ((int32_t)s->ranking[i] == s->market_date && s->market_date != SNAPSHOT_NO_DATE) {
             s->flags[i] |= SNAPSHOT_CLOSED;
@@ -277,6 +302,8 @@ read_rows(PGconn *conn, struct loader *l, struct cs_err *err)
         if (rc == CS_OK && (!split(line, f) || !add_row(l, f)))
             rc = cs_err_set(err, CS_ENOMEM, "no memory for the text of %zu symbols", l->snap->count);
         PQfreemem(line);
+        if (l->snap->count % STEP_ROWS == 0)
+            step_tell(&l->opts->step, l->snap->count, l->opts->expected);
     }
     if (len == -2)
         return pg_error(conn, NULL, "reading the market", err);
@@ -286,24 +313,44 @@ read_rows(PGconn *conn, struct loader *l, struct cs_err *err)
     return rc;
 }
 
+/* The statement, or NULL when memory is short. The caller frees it. */
+static char *
+statement(PGconn *conn, const struct snapshot_opts *opts)
+{
+    char until[48] = "", *relation = NULL, *sql = NULL;
+    if (opts->as_of)
+        snprintf(until, sizeof until, "AND o.date <= date '%.10s'", opts->as_of);
+    if (opts->with_members_of) {
+        char *literal = PQescapeLiteral(conn, opts->with_members_of, strlen(opts->with_members_of));
+        relation = literal ? cs_xasprintf(RELATION_MEMBERS, literal) : NULL;
+        PQfreemem(literal);
+    } else {
+        relation = cs_xstrdup(RELATION_ACTIVE);
+    }
+    if (relation)
+        sql = cs_xasprintf(SNAPSHOT_SQL, relation, until);
+    free(relation);
+    return sql;
+}
+
 enum cs_rc
-snapshot_load(PGconn *conn, const char *as_of, bool compute, struct snapshot **out,
+snapshot_load(PGconn *conn, const struct snapshot_opts *opts, struct snapshot **out,
               struct snapshot_caps *caps, struct cs_err *err)
 {
-    char until[48] = "", sql[sizeof SNAPSHOT_SQL + sizeof until];
-    if (as_of && !cs_date_valid(as_of))
-        return cs_err_set(err, CS_EINVAL, "as_of %.20s is not a date YYYY-MM-DD", as_of);
-    if (as_of)
-        snprintf(until, sizeof until, "AND o.date <= date '%.10s'", as_of);
-    snprintf(sql, sizeof sql, SNAPSHOT_SQL, until);
+    if (opts->as_of && !cs_date_valid(opts->as_of))
+        return cs_err_set(err, CS_EINVAL, "as_of %.20s is not a date YYYY-MM-DD", opts->as_of);
+    char *sql = statement(conn, opts);
+    if (!sql)
+        return cs_err_set(err, CS_ENOMEM, "no memory to ask for the market");
     PGresult *res = PQexec(conn, sql);
+    free(sql);
     if (PQresultStatus(res) != PGRES_COPY_OUT) {
         enum cs_rc rc = pg_error(conn, res, "reading the market", err);
         PQclear(res);
         return rc;
     }
     PQclear(res);
-    struct loader l = {.snap = cs_xcalloc(1, sizeof *l.snap), .caps = caps, .compute = compute};
+    struct loader l = {.snap = cs_xcalloc(1, sizeof *l.snap), .caps = caps, .opts = opts};
     *caps = (struct snapshot_caps){0};
     l.snap->market_date = SNAPSHOT_NO_DATE;
     l.snap->arena = cs_arena_new(256 * 1024);

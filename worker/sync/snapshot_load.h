@@ -7,6 +7,7 @@
 
 #include "worker/sync/pg.h"
 #include "worker/sync/snapshot.h"
+#include "worker/sync/step.h"
 
 /* What the load counted beside the columns. */
 struct snapshot_caps {
@@ -17,13 +18,24 @@ struct snapshot_caps {
     char overflow_symbol[24]; /* the first of them */
 };
 
+struct snapshot_opts {
+    const char *as_of; /* YYYY-MM-DD, valid; NULL: the newest closes */
+    bool compute;      /* rank by latest close x shares where both are usable; false: by the stored cap */
+    /*
+     * An environment: its members that are inactive or unknown come too, without SNAPSHOT_ACTIVE and outside the
+     * ranking. NULL: active symbols only.
+     */
+    const char *with_members_of;
+    size_t expected; /* rows, for step; 0: not known */
+    struct step step;
+};
+
 /*
- * Load the active symbols.
- * as_of     YYYY-MM-DD, valid; NULL: the newest closes.
- * compute   rank by latest close x shares where both are usable; false: by the stored cap.
- * out       gives a snapshot to snapshot_free.
+ * Load the market.
+ * out      gives a snapshot to snapshot_free.
+ * Returns  CS_OK; CS_EINVAL for a bad date; CS_ENOMEM; as pg_exec.
  */
-enum cs_rc snapshot_load(PGconn *conn, const char *as_of, bool compute, struct snapshot **out,
+enum cs_rc snapshot_load(PGconn *conn, const struct snapshot_opts *opts, struct snapshot **out,
                          struct snapshot_caps *caps, struct cs_err *err) CS_MUSTCHECK;
 void snapshot_free(struct snapshot *snap);
 

@@ -41,7 +41,7 @@ struct sync_request {
     bool dry_run;
     const char *as_of;       /* YYYY-MM-DD; NULL: newest day */
     const char *environment; /* [A-Z0-9_]{1,10} */
-    int64_t now_ms;          /* wall time of the caller; "today in New York" and last_updated come from it */
+    int64_t now_ms;          /* wall time of the caller; "today in New York" and started_at come from it */
     void (*on_progress)(const struct sync_progress *p, void *arg); /* NULL: none */
     bool (*stopped)(void *arg); /* asked between stages; true ends the sync with CS_ECANCELED; NULL: never */
     void *arg;

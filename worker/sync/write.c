@@ -8,14 +8,22 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/mem.h"
 
 struct sink {
     PGconn *conn; /* NULL: hash */
     uint64_t h1, h2;
+    uint64_t bytes; /* flushed */
     bool failed;
     size_t used;
-    char buf[16384];
+    char buf[32768];
+};
+
+struct write_copy {
+    struct sink sink;
 };
 
 static void
@@ -32,6 +40,7 @@ flush(struct sink *k)
             k->h2 ^= k->h2 >> 29;
         }
     }
+    k->bytes += k->used;
     k->used = 0;
 }
 
@@ -163,17 +172,30 @@ put_updated(struct sink *k, const char *last_updated)
         put_field(k, ",\"last_updated\":", last_updated);
 }
 
+/* A sum of caps, which are not negative. */
+static void
+put_sum(struct sink *k, const char *label, __int128 value)
+{
+    char text[48], *at = text + sizeof text - 1;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + (int)(value % 10));
+        value /= 10;
+    } while (value > 0);
+    puts_(k, label);
+    puts_(k, at);
+}
+
 static void
 put_stats(struct sink *k, const struct write_row *row, const char *last_updated)
 {
     const struct write_stats *t = row->stats;
-    char text[96];
+    __int128 n = t->total_stocks;
     put_number(k, "{\"overview\":{\"total_stocks\":", t->total_stocks);
     put_number(k, ",\"unique_exchanges\":", t->unique_exchanges);
     put_number(k, ",\"unique_sectors\":", t->unique_sectors);
-    snprintf(text, sizeof text, ",\"total_market_cap\":%.0f,\"average_market_cap\":%.0f", t->total_market_cap,
-             t->total_stocks ? t->total_market_cap / (double)t->total_stocks : 0.0);
-    puts_(k, text);
+    put_sum(k, ",\"total_market_cap\":", t->total_market_cap);
+    put_sum(k, ",\"average_market_cap\":", n ? (2 * t->total_market_cap + n) / (2 * n) : 0);
     put_updated(k, last_updated);
     puts_(k, "}}");
 }
@@ -215,36 +237,75 @@ put_value(struct sink *k, const struct write_row *row, const char *last_updated)
 void
 write_digest(const struct write_row *row, char out[33])
 {
-    struct sink k = {.h1 = 14695981039346656037ULL, .h2 = 0x243F6A8885A308D3ULL};
+    struct sink k;
+    k.conn = NULL;
+    k.h1 = 14695981039346656037ULL;
+    k.h2 = 0x243F6A8885A308D3ULL;
+    k.failed = false;
+    k.bytes = k.used = 0;
     put_value(&k, row, NULL);
     flush(&k);
     snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, k.h1, k.h2);
 }
 
-bool
-write_copy(PGconn *conn, const struct write_row *row, const char *last_updated)
+struct write_copy *
+write_copy_open(PGconn *conn)
 {
-    struct sink k = {.conn = conn};
-    put_value(&k, row, last_updated);
-    flush(&k);
-    return !k.failed;
+    struct write_copy *copy = cs_xcalloc(1, sizeof *copy);
+    copy->sink.conn = conn;
+    return copy;
 }
 
 bool
-write_copy_text(PGconn *conn, const char *text)
+write_copy_close(struct write_copy *copy)
 {
-    struct sink k = {.conn = conn};
-    for (; *text; text++) {
-        const char *special = strchr("\\\t\n\r", *text);
-        if (special)
-            put(&k, "\\", 1);
-        put(&k,
-            special && *special != '\\' ? (*special == '\t'   ? "t"
-                                           : *special == '\n' ? "n"
-                                                              : "r")
-                                        : text,
-            1);
+    if (!copy)
+        return true;
+    flush(&copy->sink);
+    bool sent = !copy->sink.failed;
+    free(copy);
+    return sent;
+}
+
+uint64_t
+write_copy_value(struct write_copy *copy, const struct write_row *row, const char *last_updated)
+{
+    uint64_t before = copy->sink.bytes + copy->sink.used;
+    put_value(&copy->sink, row, last_updated);
+    return copy->sink.bytes + copy->sink.used - before;
+}
+
+void
+write_copy_text(struct write_copy *copy, const char *text)
+{
+    static const char special[] = "\\\t\n\r", names[] = "\\tnr";
+    struct sink *k = &copy->sink;
+    if (!text) {
+        puts_(k, "\\N");
+        return;
     }
-    flush(&k);
-    return !k.failed;
+    for (;;) {
+        size_t plain = strcspn(text, special);
+        put(k, text, plain);
+        text += plain;
+        if (!*text)
+            return;
+        put(k, "\\", 1);
+        put(k, &names[strchr(special, *text++) - special], 1);
+    }
+}
+
+void
+write_copy_next(struct write_copy *copy, bool end_of_line)
+{
+    put(&copy->sink, end_of_line ? "\n" : "\t", 1);
+}
+
+void
+write_copy_line(struct write_copy *copy, const char *const *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        write_copy_text(copy, fields[i]);
+        write_copy_next(copy, i + 1 == count);
+    }
 }

@@ -6,13 +6,14 @@
 #define CS_SYNC_WRITE_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 #include "worker/sync/select.h"
 
 /* stats row: figures of the whole market. */
 struct write_stats {
     int64_t total_stocks, unique_exchanges, unique_sectors;
-    double total_market_cap; /* exact below 2^53, as JSON readers see it */
+    __int128 total_market_cap; /* caps are bigint: their sum may not be */
 };
 
 /* A row to write. sel is NULL for the stats row. */
@@ -26,10 +27,19 @@ struct write_row {
 /* 128-bit digest of the content, last_updated aside, as 32 hexadecimal digits. */
 void write_digest(const struct write_row *row, char out[33]);
 
-/* Send the value as one text field of a COPY (escaped, no separator). false when the connection failed. */
-bool write_copy(PGconn *conn, const struct write_row *row, const char *last_updated);
+/* A writer into the COPY that runs on conn, borrowed. */
+struct write_copy *write_copy_open(PGconn *conn);
 
-/* Send plain text as one field of a COPY, escaped. false when the connection failed. */
-bool write_copy_text(PGconn *conn, const char *text);
+/* Hand over what is left and free it. false when the connection failed at any time. NULL is fine. */
+bool write_copy_close(struct write_copy *copy);
+
+/* The value of a row as one field. Returns its size in bytes of JSON. */
+uint64_t write_copy_value(struct write_copy *copy, const struct write_row *row, const char *last_updated);
+
+void write_copy_text(struct write_copy *copy, const char *text); /* a field; NULL: SQL NULL */
+void write_copy_next(struct write_copy *copy, bool end_of_line); /* between fields, after the last */
+
+/* A line of texts. */
+void write_copy_line(struct write_copy *copy, const char *const *fields, size_t count);
 
 #endif
