@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 
+#define CHURN_MAX 100      /* warnings of churn; further universes are named in one */
 #define SAME_FACTOR 1.2    /* price and cap moved by the same factor, within this */
 #define LOOKBACK "30 days" /* how far flapping is counted back */
 
@@ -150,7 +151,7 @@ churn(const struct warn_input *in, json_t *list, struct cs_err *err)
         const struct diff_universe *u = &in->diff->items[i];
         if (!churned(in, u))
             continue;
-        if (count++ < WARN_LIST_MAX)
+        if (count++ < CHURN_MAX)
             add(list, "warning", "universe_churn", "A universe changed by more than the churn limit.",
                 json_pack("{s:s, s:I, s:I, s:I, s:f}", "universe", u->universe, "before",
                           (json_int_t)u->before, "added", (json_int_t)u->added.count, "removed",
@@ -158,9 +159,9 @@ churn(const struct warn_input *in, json_t *list, struct cs_err *err)
         else if (json_array_size(more) < WARN_LIST_MAX)
             json_array_append_new(more, json_string(u->universe));
     }
-    if (count > WARN_LIST_MAX)
+    if (count > CHURN_MAX)
         add(list, "warning", "universe_churn", "Further universes changed by more than the churn limit.",
-            json_pack("{s:I, s:O}", "count", (json_int_t)(count - WARN_LIST_MAX), "universes", more));
+            json_pack("{s:I, s:O}", "count", (json_int_t)(count - CHURN_MAX), "universes", more));
     json_decref(more);
     return CS_OK;
 }
