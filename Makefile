@@ -97,6 +97,8 @@ run: demo-packages ## the same, but stays up until Ctrl-C
 bench: bench-sync ## print the figures (takes minutes)
 bench-sync: all
 	BUILD=$(abspath $(BUILD)) tests/bench/bench-sync
+buffer-study: all ## print how many changes each width of a buffer saves on real days
+	BUILD=$(abspath $(BUILD)) tests/bench/buffer-study
 check-packages:
 	@sh deploy/packages.sh $(PACKAGES) $(TEST_PACKAGES)
 demo-packages:
@@ -137,7 +139,7 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all unit check check-installed check-packages check-dashboard demo demo-packages run bench bench-sync install install-files format \
+.PHONY: all unit check check-installed check-packages check-dashboard demo demo-packages run bench bench-sync buffer-study install install-files format \
         clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
