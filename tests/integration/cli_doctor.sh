@@ -1,5 +1,7 @@
 #!/bin/bash
 # cachesync doctor: a house in order, then one thing after another broken; its remedies, --fix, --json, exit codes.
+# jq programs stand in single quotes, and wait_until and ok call the functions:
+# shellcheck disable=SC2016,SC2317
 . "$(dirname "$0")/../support/lib.sh"
 
 C=$BUILD/cachesync
@@ -107,7 +109,7 @@ says redis.rights problem 'XADD P:commands' 'keys count as rights'
 is "$(redis XLEN "$P:commands") $(redis EXISTS "$P:idem:x" "$P:job:x" "$P:worker:x")" '0 0' 'asking for rights runs nothing'
 # Every command of the scripts is in the list of rights.
 for command in $(grep -ohE "redis\.p?call\('[A-Z]+'" "$ROOT"/worker/lua/*.lua | grep -oE "'[A-Z]+'" | tr -d "'" | sort -u); do
-    ok "rights: $command of the scripts is in the list" grep -qE "\"$command[ \"]" "$ROOT/worker/cli/doctor_acl.c"
+    ok "rights: $command of the scripts is in the list" grep -qE "\"${command}[ \"]" "$ROOT/worker/cli/doctor_acl.c"
 done
 
 # ---- daemon and queue ----

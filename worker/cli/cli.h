@@ -33,15 +33,16 @@ struct cli {
 typedef int cli_verb_fn(struct cli *cli, int argc, char **argv);
 
 cli_verb_fn verb_trigger, verb_status, verb_cancel; /* jobs.c */
-cli_verb_fn verb_watch;               /* watch.c */
-cli_verb_fn verb_ping;                /* ping.c */
-cli_verb_fn verb_history;             /* history.c */
-cli_verb_fn verb_stats;               /* stats.c */
-cli_verb_fn verb_dead;                /* dead.c */
-cli_verb_fn verb_migrate;             /* migrate.c */
-cli_verb_fn verb_members;             /* universes.c */
-cli_verb_fn verb_rules;               /* rules.c */
-cli_verb_fn verb_doctor;              /* doctor.c */
+cli_verb_fn verb_watch;                             /* watch.c */
+cli_verb_fn verb_ping;                              /* ping.c */
+cli_verb_fn verb_history;                           /* history.c */
+cli_verb_fn verb_stats;                             /* stats.c */
+cli_verb_fn verb_dead;                              /* dead.c */
+cli_verb_fn verb_migrate;                           /* migrate.c */
+cli_verb_fn verb_members;                           /* universes.c */
+cli_verb_fn verb_rules;                             /* rules.c */
+cli_verb_fn verb_doctor;                            /* doctor.c */
+cli_verb_fn verb_top;                               /* top.c */
 
 /* history --universe U, from sync_changes_log; verb_history hands over to it (universes.c). */
 int cli_universe_history(struct cli *cli, const char *universe, const char *environment, int limit);
@@ -75,8 +76,8 @@ enum cs_rc cli_call(struct cli *cli, struct cs_reply **out, struct cs_err *err, 
                     const size_t *argvlen) CS_MUSTCHECK;
 
 /* The same for a script by its embedded name; keys first in argv, then arguments. */
-enum cs_rc cli_eval(struct cli *cli, struct cs_reply **out, struct cs_err *err, const char *script, int nkeys, int argc,
-                    const char **argv) CS_MUSTCHECK;
+enum cs_rc cli_eval(struct cli *cli, struct cs_reply **out, struct cs_err *err, const char *script, int nkeys,
+                    int argc, const char **argv) CS_MUSTCHECK;
 
 /*
  * The job as a reader sees it: its hash or, unread, its entry (both in one MULTI). job_id in lower case.
@@ -88,7 +89,8 @@ enum cs_rc cli_job_read(struct cli *cli, const char *job_id, json_t **job, struc
  * Send cmd and tell which job it is: its own job_id, or the one of the entry. job_id holds CS_UUID_LEN + 1 bytes.
  * Returns CS_OK; as cli_call.
  */
-enum cs_rc cli_send(struct cli *cli, const struct cs_command *cmd, char *job_id, struct cs_err *err) CS_MUSTCHECK;
+enum cs_rc cli_send(struct cli *cli, const struct cs_command *cmd, char *job_id,
+                    struct cs_err *err) CS_MUSTCHECK;
 
 /*
  * Follow a job to its end and print how it ended. accepted: the command was just sent, so a job that is not
@@ -98,7 +100,8 @@ int cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accep
 
 /* name, value, ... of a reply as fields that point into it. NULL when there are none; free() it. */
 struct cs_field *cli_fields(const struct cs_reply *reply, size_t *count);
-json_t *cli_fields_object(const struct cs_reply *fields); /* name, value, ... as an object of text; new reference */
+json_t *
+cli_fields_object(const struct cs_reply *fields); /* name, value, ... as an object of text; new reference */
 
 /* Read a whole number within min..max. */
 bool cli_number(const char *text, long min, long max, long *value);

@@ -20,7 +20,7 @@ enum doctor_verdict { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_PROBLEM, DOCTOR_FIXED, D
 struct doctor {
     struct cli *cli;
     bool fix;
-    const char *role; /* whose rights in Redis are checked: "daemon", "adapter", "producer" */
+    const char *role;         /* whose rights in Redis are checked: "daemon", "adapter", "producer" */
     struct sync_rules *rules; /* NULL when they cannot be read */
     size_t live_workers;
     json_t *findings;
@@ -48,6 +48,7 @@ void doctor_adapter(struct doctor *d);
  *
  * Gives the JSON object in *health. Returns CS_OK; CS_EDOWN, CS_ETIMEOUT; CS_EINVAL: no answer of an adapter.
  */
-enum cs_rc health_get(const char *host, int port, int timeout_ms, json_t **health, struct cs_err *err) CS_MUSTCHECK;
+enum cs_rc health_get(const char *host, int port, int timeout_ms, json_t **health,
+                      struct cs_err *err) CS_MUSTCHECK;
 
 #endif

@@ -9,22 +9,13 @@
 
 #include "common/clock.h"
 #include "worker/cli/doctor.h"
+#include "worker/cli/queue_state.h"
 
 #define PAGE "500" /* index entries that one call of the script looks at */
 #define ORPHANS_NAMED 5
 #define STALE_LEASES 2
 #define STALE_MAX "100"
 #define WAIT_WARNING_MS (5 * 60000)
-
-static int64_t
-entry_age_ms(const char *entry)
-{
-    struct cs_entry_id id;
-
-    if (entry == NULL || cs_entry_id_parse(entry, &id) != CS_OK)
-        return 0;
-    return cs_clock_wall_ms() - (int64_t)id.ms;
-}
 
 /* Returns false when a key is of a wrong type: what reads it would only fail again. */
 static bool
@@ -57,28 +48,6 @@ check_types(struct doctor *d)
     return good;
 }
 
-/* A field of the group's row in XINFO GROUPS; NULL without the group. */
-static const struct cs_reply *
-group_field(const struct cs_reply *groups, const char *field)
-{
-    for (size_t i = 0; i < cs_reply_len(groups); i++) {
-        const struct cs_reply *row = cs_reply_at(groups, i), *found = NULL;
-        bool ours = false;
-
-        for (size_t k = 0; k + 1 < cs_reply_len(row); k += 2) {
-            const char *name = cs_reply_str(cs_reply_at(row, k), NULL);
-            const char *value = cs_reply_str(cs_reply_at(row, k + 1), NULL);
-
-            ours = ours || (strcmp(name, "name") == 0 && value != NULL && strcmp(value, CS_GROUP) == 0);
-            if (strcmp(name, field) == 0)
-                found = cs_reply_at(row, k + 1);
-        }
-        if (ours)
-            return found;
-    }
-    return NULL;
-}
-
 static void
 fix_group(struct doctor *d)
 {
@@ -95,34 +64,20 @@ fix_group(struct doctor *d)
 
 /* Entries that no worker has read: their age tells whether anybody reads. */
 static void
-check_backlog(struct doctor *d, const struct cs_reply *groups)
+check_backlog(struct doctor *d, const struct queue_state *q)
 {
-    const char *last = cs_reply_str(group_field(groups, "last-delivered-id"), NULL);
-    int64_t pending = cs_reply_int(group_field(groups, "pending")), waiting, age_ms;
-    const char *xlen[] = {"XLEN", d->cli->keys.commands};
-    char from[CS_ENTRY_ID_LEN + 2];
-    const char *xrange[] = {"XRANGE", d->cli->keys.commands, from, "+", "COUNT", "1"};
-    struct cs_reply *len = doctor_ask(d, "queue.backlog", 2, xlen), *oldest;
-
-    snprintf(from, sizeof from, "(%s", last != NULL ? last : "0-0");
-    oldest = len != NULL ? doctor_ask(d, "queue.backlog", 6, xrange) : NULL;
-    if (oldest != NULL) {
-        waiting = cs_reply_len(oldest) > 0 ? cs_reply_int(len) - pending : 0;
-        age_ms = entry_age_ms(cs_reply_str(cs_reply_at(cs_reply_at(oldest, 0), 0), NULL));
-        if (waiting > d->cli->cfg.max_backlog || (waiting > 0 && age_ms > WAIT_WARNING_MS))
-            doctor_say(d, DOCTOR_WARNING, "queue.backlog",
-                       d->live_workers > 0 ? "start more daemons" : "start cachesyncd",
-                       "%" PRId64 " entries wait, the oldest for %" PRId64 " s", waiting, age_ms / 1000);
-        else
-            doctor_say(d, DOCTOR_OK, "queue.backlog", NULL, "%" PRId64 " entries wait", waiting);
-    }
-    cs_reply_free(oldest);
-    cs_reply_free(len);
+    if (q->waiting > d->cli->cfg.max_backlog || q->oldest_wait_ms > WAIT_WARNING_MS)
+        doctor_say(d, DOCTOR_WARNING, "queue.backlog",
+                   d->live_workers > 0 ? "start more daemons" : "start cachesyncd",
+                   "%" PRId64 " entries wait, the oldest for %" PRId64 " s", q->waiting,
+                   q->oldest_wait_ms / 1000);
+    else
+        doctor_say(d, DOCTOR_OK, "queue.backlog", NULL, "%" PRId64 " entries wait", q->waiting);
 }
 
 /* Entries that somebody read and nobody has renewed for some leases. */
 static void
-check_pending(struct doctor *d, const struct cs_reply *groups)
+check_pending(struct doctor *d, const struct queue_state *q)
 {
     char idle[24];
     const char *argv[] = {"XPENDING", d->cli->keys.commands, CS_GROUP, "IDLE", idle, "-", "+", STALE_MAX};
@@ -141,27 +96,23 @@ check_pending(struct doctor *d, const struct cs_reply *groups)
                    "%zu entries were left by %s and others", stale,
                    cs_reply_str(cs_reply_at(cs_reply_at(reply, 0), 1), NULL));
     else
-        doctor_say(d, DOCTOR_OK, "queue.pending", NULL, "%" PRId64 " entries are being worked on",
-                   cs_reply_int(group_field(groups, "pending")));
+        doctor_say(d, DOCTOR_OK, "queue.pending", NULL, "%" PRId64 " entries are being worked on", q->held);
     cs_reply_free(reply);
 }
 
 static void
 check_group(struct doctor *d)
 {
-    const char *argv[] = {"XINFO", "GROUPS", d->cli->keys.commands};
-    struct cs_reply *groups = NULL;
+    struct queue_state q;
     struct cs_err err = {0};
 
-    if (cli_call(d->cli, &groups, &err, 3, argv, NULL) != CS_OK && strstr(err.msg, "no such key") == NULL) {
-        doctor_say(d, DOCTOR_WARNING, "queue.group", "grant XINFO to have it checked", "not checked: %s",
+    if (queue_state_read(d->cli, &q, &err) != CS_OK) {
+        doctor_say(d, DOCTOR_WARNING, "queue.group", "grant it to have it checked", "not checked: %s",
                    err.msg);
-        return;
-    }
-    if (group_field(groups, "pending") != NULL) {
+    } else if (q.has_group) {
         doctor_say(d, DOCTOR_OK, "queue.group", NULL, "consumer group " CS_GROUP " is there");
-        check_backlog(d, groups);
-        check_pending(d, groups);
+        check_backlog(d, &q);
+        check_pending(d, &q);
     } else if (d->fix) {
         fix_group(d);
     } else {
@@ -169,7 +120,6 @@ check_group(struct doctor *d)
                    "the first cachesyncd creates it; so does cachesync doctor --fix",
                    "no consumer group " CS_GROUP " on %s", d->cli->keys.commands);
     }
-    cs_reply_free(groups);
 }
 
 /* ---- orphans ---- */

@@ -2,7 +2,9 @@
 /*
  * main - the command-line tool: global options, and the one table of verbs. Main thread.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,7 @@ static const struct cli_verb verbs[] = {
     {"members", "UNIVERSE [--environment E] [--at TIME]",
      "list a universe's symbols, now or at a past moment", verb_members, false},
     {"rules", "check [FILE] | list [FILE]", "check or list the universe rules", verb_rules, false},
+    {"top", "[--once] [--interval SECONDS]", "watch workers, queue and jobs live; q quits", verb_top, false},
     {"ping", "[-c COUNT]", "measure the way through stream, worker and back", verb_ping, false},
     {"doctor", "[--fix] [--role daemon|adapter|producer]",
      "check configuration, Redis, PostgreSQL, daemons and adapter, and say what to do", verb_doctor, true},
@@ -166,13 +169,17 @@ int
 main(int argc, char **argv)
 {
     struct cli cli = {0};
-    int code = run(&cli, argc, argv);
+    int code;
+
+    (void)signal(SIGPIPE, SIG_IGN); /* a lost Redis is an error with a line, not a silent death */
+    code = run(&cli, argc, argv);
 
     if (cli.redis != NULL)
         cs_redis_sync_close(cli.redis);
     cs_config_fini(&cli.cfg);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fputs("cachesync: cannot write to standard output\n", stderr);
+        if (errno != EPIPE) /* the reader had enough (head) */
+            fputs("cachesync: cannot write to standard output\n", stderr);
         return CLI_FAILED;
     }
     return code;

@@ -13,8 +13,8 @@
 typedef bool cli_read_fn(const char *text, void *target);
 
 struct cli_option {
-    const char *name;     /* without the dashes; of one letter: the short form alone */
-    cli_read_fn *read;    /* NULL: a flag, target is a bool */
+    const char *name;  /* without the dashes; of one letter: the short form alone */
+    cli_read_fn *read; /* NULL: a flag, target is a bool */
     void *target;
     const char *expected; /* what a value must be: "a number from 1 to 1000" */
 };
@@ -26,7 +26,8 @@ struct cli_option {
  * most     operands at most.
  * Returns  the index of the first operand, or -1: one line and the usage have been printed (exit CLI_USAGE).
  */
-int cli_options(const char *verb, int argc, char **argv, const struct cli_option *options, size_t count, int most);
+int cli_options(const char *verb, int argc, char **argv, const struct cli_option *options, size_t count,
+                int most);
 
 /* Readers. */
 bool cli_read_text(const char *text, void *target);        /* const char *: any text that is not empty */
@@ -35,7 +36,8 @@ bool cli_read_limit(const char *text, void *target);       /* long: 1..CLI_LIMIT
 bool cli_read_count(const char *text, void *target);       /* long: 1..1000000 */
 bool cli_read_mode(const char *text, void *target);        /* const char *: a mode's name */
 bool cli_read_status(const char *text, void *target);      /* const char *: a status' name */
-bool cli_read_since(const char *text, void *target);       /* int64_t: ms since 1970; a date, a time or an age (90s 15m 12h 7d) */
+bool cli_read_since(const char *text,
+                    void *target); /* int64_t: ms since 1970; a date, a time or an age (90s 15m 12h 7d) */
 
 #define CLI_LIMIT_MAX 1000
 #define CLI_EXPECTED_LIMIT "a number from 1 to 1000"

@@ -11,7 +11,16 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum term_style { TERM_PLAIN, TERM_BOLD, TERM_DIM, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_CYAN, TERM_STYLE_COUNT };
+enum term_style {
+    TERM_PLAIN,
+    TERM_BOLD,
+    TERM_DIM,
+    TERM_GREEN,
+    TERM_YELLOW,
+    TERM_RED,
+    TERM_CYAN,
+    TERM_STYLE_COUNT
+};
 
 #define TERM_CLEAR_LINE "\r\033[K"
 

@@ -16,8 +16,8 @@ struct inspect {
 };
 
 /* Report one finding. remedy NULL: none. */
-void inspect_say(const struct inspect *in, enum inspect_verdict verdict, const char *check, const char *remedy,
-                 const char *fmt, ...) CS_PRINTF(5, 6);
+void inspect_say(const struct inspect *in, enum inspect_verdict verdict, const char *check,
+                 const char *remedy, const char *fmt, ...) CS_PRINTF(5, 6);
 
 /* Run sql with text parameters. Gives a result to PQclear, or NULL after reporting the failure as a problem of check. */
 PGresult *inspect_ask(const struct inspect *in, const char *check, const char *sql, int count,
