@@ -140,14 +140,14 @@ within(const struct rules_universe *u, int64_t cap, size_t rank, bool was)
 
     if (u->limit)
         return (double)rank <= u->limit + ranks;
-    return (double)cap >= (double)u->filter.cap_min * (1 - share) &&
+    return (!u->filter.cap_min || (double)cap >= (double)u->filter.cap_min * (1 - share)) &&
            (!u->filter.cap_max || (double)cap < (double)u->filter.cap_max * (1 + share));
 }
 
 static bool
 within_bounds(const struct rules_filter *f, int64_t cap)
 {
-    return cap >= f->cap_min && (!f->cap_max || cap < f->cap_max);
+    return (!f->cap_min || cap >= f->cap_min) && (!f->cap_max || cap < f->cap_max); /* an AUM may be negative */
 }
 
 /* Applies limit and buffer in place; the list is in order. */

@@ -16,8 +16,9 @@
 
 /*
  * COPY takes no parameters. The first %s is a relation of RELATIONS, the second "" or a condition built from a date that
- * cs_date_valid accepted. A close that is infinite is left to overflow.
+ * cs_date_valid accepted. A close that is infinite is left to overflow; dates that no calendar has count as missing.
  */
+#define DATES "date '0001-01-01' AND date '9999-12-31'"
 #define SNAPSHOT_SQL                                                                                         \
     "COPY (SELECT s.symbol, coalesce(s.name, ''), "                                                          \
     "CASE WHEN s.sector = 'Unknown' THEN '' ELSE coalesce(s.sector, '') END, "                               \
@@ -27,10 +28,10 @@
     "CASE WHEN s.weighted_shares_outstanding > 0 AND c.close > 0 AND c.close <> 'NaN' "                      \
     "THEN round(c.close::numeric * s.weighted_shares_outstanding::numeric) END, "                            \
     "CASE WHEN s.aum_millions <> 'NaN' THEN trunc(s.aum_millions * 1000000) END, "                           \
-    "s.list_date - date '1970-01-01', "                                                                      \
+    "CASE WHEN s.list_date BETWEEN " DATES " THEN s.list_date - date '1970-01-01' END, "                     \
     "CASE WHEN c.close > 0 AND c.close <> 'NaN' THEN c.date - date '1970-01-01' END, s.active "              \
     "FROM %s s LEFT JOIN LATERAL (SELECT o.date, o.close FROM ohlcv_daily o "                                \
-    "WHERE o.symbol = s.symbol %s ORDER BY o.date DESC LIMIT 1) c ON true "                                  \
+    "WHERE o.symbol = s.symbol AND o.date BETWEEN " DATES " %s ORDER BY o.date DESC LIMIT 1) c ON true "     \
     "ORDER BY s.symbol COLLATE \"C\") TO STDOUT"
 
 #define RELATION_ACTIVE "(SELECT * FROM symbols WHERE active)"
