@@ -71,7 +71,7 @@ static const struct key keys[] = {
     TEXT("REDIS_USERNAME", NULL, "name", NULL, redis.username, "its user"),
     SECRET("REDIS_PASSWORD", NULL, "text", NULL, redis.password, "its password"),
     {"REDIS_URL", TYPE_REDIS_URL, true, NULL, 0, 0, "url", NULL, AT(redis),
-     "redis://[user:password@]host[:port][/db] or unix:///path[?db=n]"},
+     "redis://[user:password@]host[:port][/db] or unix://[user:password@]/path[?db=n]"},
     TEXT("CACHESYNC_KEY_PREFIX", "tickstock:cache-sync", "text", check_prefix, key_prefix,
          "in front of every key in Redis"),
     TEXT("CACHESYNC_ENVIRONMENT", "DEFAULT", "name", check_environment, environment,

@@ -66,7 +66,7 @@ struct cs_config {
 enum cs_rc cs_config_load(struct cs_config *cfg, const char *path, struct cs_err *err) CS_MUSTCHECK;
 void cs_config_fini(struct cs_config *cfg);
 
-/* Read redis://[user:pass@]host[:port][/db] or unix:///path[?db=n]. addr is the caller's to cs_redis_addr_fini. */
+/* Read redis://[user:pass@]host[:port][/db] or unix://[user:password@]/path[?db=n]. addr is the caller's to cs_redis_addr_fini. */
 enum cs_rc cs_redis_addr_parse(struct cs_redis_addr *addr, const char *url, struct cs_err *err) CS_MUSTCHECK;
 void cs_redis_addr_fini(struct cs_redis_addr *addr);
 /* For people: the password is masked. */

@@ -11,7 +11,7 @@
 #include "common/config.h"
 #include "common/mem.h"
 
-#define FORM "use redis://[user:password@]host[:port][/db] or unix:///path[?db=n]"
+#define FORM "use redis://[user:password@]host[:port][/db] or unix://[user:password@]/path[?db=n]"
 #define MASK "***"
 #define DB_MAX 1000000
 
@@ -149,8 +149,13 @@ parse_tcp(struct cs_redis_addr *addr, const char *s)
 static const char *
 parse_unix(struct cs_redis_addr *addr, const char *s)
 {
-    const char *query = strchr(s, '?');
+    const char *at = *s != '/' ? strstr(s, "@/") : NULL;
+    const char *why = at != NULL ? parse_user(addr, s, (size_t)(at - s)) : NULL, *query;
 
+    if (why != NULL)
+        return why;
+    s = at != NULL ? at + 1 : s;
+    query = strchr(s, '?');
     if (*s != '/')
         return "the path of the socket is not absolute";
     addr->unix_path = decoded(s, query != NULL ? (size_t)(query - s) : strlen(s));
@@ -200,7 +205,7 @@ cs_redis_addr_format(const struct cs_redis_addr *addr, char *out, size_t out_byt
     bool v6 = addr->host != NULL && strchr(addr->host, ':') != NULL;
 
     if (addr->unix_path != NULL)
-        snprintf(out, out_bytes, "unix://%s?db=%d", addr->unix_path, addr->db);
+        snprintf(out, out_bytes, "unix://%s%s%s?db=%d", user, pass, addr->unix_path, addr->db);
     else
         snprintf(out, out_bytes, "redis://%s%s%s%s%s:%d/%d", user, pass, v6 ? "[" : "",
                  addr->host != NULL ? addr->host : "localhost", v6 ? "]" : "", addr->port, addr->db);

@@ -201,6 +201,13 @@ Test(config, redis_urls)
     cr_expect_str_eq(a.unix_path, "/run/r.sock");
     cr_expect_eq(a.db, 4);
     cs_redis_addr_fini(&a);
+    cr_assert_eq(cs_redis_addr_parse(&a, "unix://us:p%40w@/run/@r.sock", &err), CS_OK, "%s", err.msg);
+    cr_expect_str_eq(a.username, "us");
+    cr_expect_str_eq(a.password, "p@w");
+    cr_expect_str_eq(a.unix_path, "/run/@r.sock");
+    cs_redis_addr_format(&a, shown, sizeof shown);
+    cr_expect_str_eq(shown, "unix://us:***@/run/@r.sock?db=0");
+    cs_redis_addr_fini(&a);
 }
 
 Test(config, bad_redis_urls)
@@ -219,6 +226,8 @@ Test(config, bad_redis_urls)
                                       "redis://:%4@h",
                                       "redis://:%00@h",
                                       "unix://relative",
+                                      "unix://user@/p",
+                                      "unix://a:b@p",
                                       "unix:///p?x=1"};
     struct cs_redis_addr a;
     struct cs_err err;
