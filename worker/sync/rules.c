@@ -125,10 +125,14 @@ edge(const char *text, size_t len_bytes, size_t at)
 bool
 rules_words_match(const struct rules_texts *phrases, const char *text, size_t len_bytes)
 {
+    bool inside = false; /* a word that began before */
+
     for (size_t at = 0; at < len_bytes; at++) {
+        bool word = word_byte(text[at]), begins = word && !inside;
         int first = tolower((unsigned char)text[at]);
 
-        if (!edge(text, len_bytes, at))
+        inside = word;
+        if (!begins) /* a phrase begins with a letter or digit */
             continue;
         for (size_t p = 0; p < phrases->count; p++) {
             const char *phrase = phrases->items[p];

@@ -235,6 +235,35 @@ finish(struct select_work *w, struct select_run *r)
     return select_add(w, u, NULL, u->title, 0, &r->passed, &r->also);
 }
 
+static int
+by_bytes(const void *text, const void *item)
+{
+    return strcmp(text, *(const char *const *)item);
+}
+
+/* An explicit list as sorted ids: texts and symbols are both in the order of bytes. */
+static bool
+find_symbols(struct select_work *w, struct match *m)
+{
+    const struct rules_texts *texts = &m->filter->symbols;
+    const struct snapshot *snap = w->snap;
+    uint32_t *ids;
+
+    if (!texts->count)
+        return true;
+    ids = cs_arena_alloc(w->sel->arena, texts->count * sizeof *ids);
+    if (!ids)
+        return false;
+    for (size_t i = 0; i < texts->count && snap->count; i++) {
+        const char **at = bsearch(texts->items[i], snap->symbol, snap->count, sizeof *snap->symbol, by_bytes);
+
+        if (at)
+            ids[m->symbol_count++] = (uint32_t)(at - snap->symbol);
+    }
+    m->symbols = ids;
+    return true;
+}
+
 static enum cs_rc
 begin(struct select_work *w, struct select_run *r, const struct rules_universe *u)
 {
@@ -245,6 +274,8 @@ begin(struct select_work *w, struct select_run *r, const struct rules_universe *
     match_init(&r->match, w->snap, &u->filter, !(buffered && !u->limit));
     if (u->also)
         match_init(&r->also_match, w->snap, u->also, true);
+    if (!find_symbols(w, &r->match) || (u->also && !find_symbols(w, &r->also_match)))
+        return select_no_memory(w->err);
     /* In rank order the first N are known after N; every other way needs them all. */
     if (u->order == RULES_BY_CAP && u->per == RULES_PER_NONE && !buffered)
         r->enough = u->limit;

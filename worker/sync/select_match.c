@@ -27,6 +27,14 @@ by_bytes(const void *text, const void *item)
     return strcmp(text, *(const char *const *)item);
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
 static bool
 among(const struct rules_texts *texts, const char *text)
 {
@@ -206,7 +214,8 @@ symbols_set(const struct rules_filter *f)
 static bool
 symbols_holds(const struct match *m, uint32_t id)
 {
-    return among(&m->filter->symbols, m->snap->symbol[id]);
+    return m->symbols ? bsearch(&id, m->symbols, m->symbol_count, sizeof id, by_id) != NULL
+                      : among(&m->filter->symbols, m->snap->symbol[id]);
 }
 
 static void
