@@ -68,7 +68,7 @@ $(BUILD)/obj/embed.o: $(BUILD)/embed.c
 # ---- dependency fails to link
 .SECONDEXPANSION:
 links = $(patsubst %,$(BUILD)/obj/%.o,$(shell sed -n 's,^/\* link: \(.*\) \*/$$,\1,p' tests/unit/$(1).c))
-$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call links,$$*)
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call links,$$*) $(if $(findstring address,$(SAN)),$(BUILD)/obj/tests/support/leaks.o)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LIBS_sync) $(LIBS_common)
 unit: $(UNIT)
