@@ -133,7 +133,7 @@ install-files: # what is built already; an env file that is there stays
 	test ! -e deploy/completion/_cachesync || \
 	    install -D -m 644 deploy/completion/_cachesync $(DESTDIR)$(ZSHDIR)/_cachesync
 format: ## format the sources in place
-	clang-format-14 -i $$(git ls-files '*.c' '*.h')
+	clang-format-14 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 clean: ## remove build/
 	rm -rf $(BUILD) tests/dashboard/node_modules
 help: ## this list

@@ -124,9 +124,10 @@ main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 6;
     const char *uri = getenv("DATABASE_URI");
-    struct cs_config cfg = {.workers = WORKERS,
-                            .lease_ms = 15000,
-                            .database_uri = cs_xstrdup(uri != NULL ? uri : "postgresql://nobody@/none?host=/nonexistent")};
+    struct cs_config cfg = {
+        .workers = WORKERS,
+        .lease_ms = 15000,
+        .database_uri = cs_xstrdup(uri != NULL ? uri : "postgresql://nobody@/none?host=/nonexistent")};
     struct stress s = {.seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1};
     struct cs_err err = {0};
     size_t total = 0;
@@ -142,11 +143,13 @@ main(int argc, char **argv)
         run_round(&s, &cfg, r);
     for (size_t i = 0; i <= CS_EREFUSED; i++)
         total += s.rc[i];
-    printf("# %zu reports (%zu ok, %zu down, %zu cancelled), %zu cancels, %zu refused as full, %zu of progress\n", total,
-           s.rc[CS_OK], s.rc[CS_EDOWN], s.rc[CS_ECANCELED], s.cancelled, s.full, s.progress);
+    printf("# %zu reports (%zu ok, %zu down, %zu cancelled), %zu cancels, %zu refused as full, %zu of "
+           "progress\n",
+           total, s.rc[CS_OK], s.rc[CS_EDOWN], s.rc[CS_ECANCELED], s.cancelled, s.full, s.progress);
     rules_free(s.rules);
     event_base_free(s.base);
     free(cfg.database_uri);
-    printf("%d passed, %d failed\n", total > rounds * 100 && s.rc[CS_OK] > 0, !(total > rounds * 100 && s.rc[CS_OK] > 0));
+    printf("%d passed, %d failed\n", total > rounds * 100 && s.rc[CS_OK] > 0,
+           !(total > rounds * 100 && s.rc[CS_OK] > 0));
     return total > rounds * 100 ? 0 : 1;
 }

@@ -5,8 +5,8 @@
  * Bounds: the number of connections (the oldest that waits for its client makes room), the time of a request from its
  * first byte to its last, of an answer until the client has taken it, of a silence; the bytes held. Loop thread.
  */
-#ifndef CS_WORKER_HTTP_CONN_H
-#define CS_WORKER_HTTP_CONN_H
+#ifndef CS_HTTP_CONN_H
+#define CS_HTTP_CONN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 /*
  * count - what the adapter counts of itself for /metrics. Plain data. Loop thread.
  */
-#ifndef CS_WORKER_HTTP_COUNT_H
-#define CS_WORKER_HTTP_COUNT_H
+#ifndef CS_HTTP_COUNT_H
+#define CS_HTTP_COUNT_H
 
 #include <stdint.h>
 

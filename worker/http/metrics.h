@@ -2,8 +2,8 @@
 /*
  * metrics - families of /metrics in the text format of Prometheus (version 0.0.4). Any one thread.
  */
-#ifndef CS_WORKER_HTTP_METRICS_H
-#define CS_WORKER_HTTP_METRICS_H
+#ifndef CS_HTTP_METRICS_H
+#define CS_HTTP_METRICS_H
 
 #include <stdbool.h>
 

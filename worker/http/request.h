@@ -5,8 +5,8 @@
  *
  * Lines end in CRLF. Knows no socket, no loop, no route: bytes in, requests or a fault out. Any one thread.
  */
-#ifndef CS_WORKER_HTTP_REQUEST_H
-#define CS_WORKER_HTTP_REQUEST_H
+#ifndef CS_HTTP_REQUEST_H
+#define CS_HTTP_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  *
  * Plain data, zero-initialised is empty. Any one thread.
  */
-#ifndef CS_WORKER_HTTP_TEXT_H
-#define CS_WORKER_HTTP_TEXT_H
+#ifndef CS_HTTP_TEXT_H
+#define CS_HTTP_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>
