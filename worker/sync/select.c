@@ -147,7 +147,8 @@ within(const struct rules_universe *u, int64_t cap, size_t rank, bool was)
 static bool
 within_bounds(const struct rules_filter *f, int64_t cap)
 {
-    return (!f->cap_min || cap >= f->cap_min) && (!f->cap_max || cap < f->cap_max); /* an AUM may be negative */
+    return (!f->cap_min || cap >= f->cap_min) &&
+           (!f->cap_max || cap < f->cap_max); /* an AUM may be negative */
 }
 
 /* Applies limit and buffer in place; the list is in order. */
