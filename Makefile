@@ -80,6 +80,7 @@ check: check-packages ## build and pass every test (installs what is missing)
 check-installed: all unit
 	BUILD=$(abspath $(BUILD)) sh tests/run $(TESTS)
 include tests/proof.mk
+include tests/http/http.mk
 
 check-dashboard: ## the web page in headless Chromium, against a real adapter and daemon (brings Chromium and Node.js)
 	@sh deploy/packages.sh $(PACKAGES) $(TEST_PACKAGES) chromium fonts-dejavu-core $$(command -v npm >/dev/null || echo nodejs npm)

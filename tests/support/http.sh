@@ -50,3 +50,6 @@ header() { tr -d '\r' <"$SCRATCH/headers" | awk -v n="$1" -F ': ' 'tolower($1) =
 post() { call POST "$BASE/trigger" -H 'Content-Type: application/json' -d "$1" "${@:2}"; }
 refused() { is "$CODE $(jq -r .error <<<"$BODY") $(jq -r .success <<<"$BODY")" "$1 $2 false" "$3"; }
 status_with() { curl -s -m 10 -o /dev/null -w '%{http_code}' "${@:2}" "http://127.0.0.1:$PORT$1"; }
+http_tools() { make -s -C "$ROOT" BUILD="$BUILD" http-tools >"$SCRATCH/tools.log" 2>&1 || { cat "$SCRATCH/tools.log" >&2; die 'the tools cannot be built'; }; }
+# A worker that seems to read for the whole test.
+fake_worker() { redis ZADD "$P:workers" 1 w1 >/dev/null; redis HSET "$P:worker:w1" last_read_ms "$(($(date +%s%3N) + 3600000))" busy 0 database up >/dev/null; }

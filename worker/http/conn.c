@@ -21,6 +21,7 @@
 
 #define READ_AHEAD_BYTES 16384 /* of later requests while one is being served */
 #define LINGER_MAX_BYTES 1048576
+#define CHANCE_US 100000 /* how long a newcomer may take to send its request before it has to make room */
 
 struct http_conn {
     TAILQ_ENTRY(http_conn) next;
@@ -340,11 +341,12 @@ bool
 http_conn_make_room(struct http_app *app)
 {
     static const enum http_conn_state order[] = {HTTP_CONN_WAITING, HTTP_CONN_LINGERING, HTTP_CONN_WRITING};
+    int64_t now_us = cs_clock_mono_us();
 
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         struct http_conn *oldest = TAILQ_FIRST(&app->conns.by_state[order[i]]);
 
-        if (!oldest)
+        if (!oldest || now_us - oldest->since_us < CHANCE_US)
             continue;
         app->count.made_room++;
         conn_close(oldest);

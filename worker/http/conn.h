@@ -58,8 +58,9 @@ void http_listen_fini(struct http_app *app); /* closes everything */
 void http_listen_resume(struct http_app *app);
 
 void http_conn_open(struct http_app *app, int fd, const struct http_address *address); /* takes fd */
-bool http_conn_make_room(struct http_app *app); /* close the oldest that can be closed; false: none */
-void http_conns_cut(struct http_app *app);      /* those whose time is over */
+/* Close the one that has waited longest for its client; false: each is being served, or new. */
+bool http_conn_make_room(struct http_app *app);
+void http_conns_cut(struct http_app *app); /* those whose time is over */
 void http_conns_close(struct http_app *app, bool idle_only);
 
 /* The call that will answer; NULL: none. A connection that closes takes itself out of its call. */

@@ -67,7 +67,7 @@ struct http_call {
     http_handler *on_all;  /* every reply is in */
     http_handler *on_down; /* instead of the 503 when Redis is away; may be NULL */
     /* What a handler collects between its replies. */
-    http_handler *on_job;
+    http_handler *on_job, *on_unknown;
     json_t *result;               /* owned */
     struct http_metrics *metrics; /* owned */
     int64_t number[4];
@@ -128,7 +128,8 @@ int64_t http_rate_wait(struct http_rate *rate, int key, const struct http_addres
 /* metrics.c: what a call for /metrics has collected; NULL is fine. */
 void http_metrics_free(struct http_metrics *metrics);
 
-/* status.c: look call->job_id up; then on_job with call->result; an unknown one is answered 404. */
+/* status.c: look call->job_id up; then on_job with call->result. An unknown one goes to call->on_unknown, or is
+ * answered 404. */
 void http_job_find(struct http_call *call, http_handler *on_job);
 
 http_handler http_trigger, http_status, http_history, http_stats, http_cancel, http_health, http_metrics;

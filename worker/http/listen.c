@@ -19,6 +19,7 @@
 #define ACCEPTS_A_TURN 64
 #define BACKLOG 1024
 #define DESCRIPTORS_KEPT 32 /* for Redis, the log, the listeners */
+#define SEND_BYTES 131072   /* what the system holds for a client that does not read */
 #define TICK_MS 250
 #define PAUSE_MS 100
 
@@ -79,16 +80,25 @@ address_of(const struct sockaddr_storage *from)
     return address;
 }
 
-/* No descriptor is left although the limit is below the system's: close one of ours, or try again in a while. */
+/* Close one of ours, or leave newcomers to the system until one closes, or for a while. */
 static bool
-descriptor_found(struct http_app *app)
+room_found(struct http_app *app)
 {
     if (http_conn_make_room(app))
         return true;
-    app->count.paused++;
-    CS_LOG(CS_LOG_WARN, "descriptors_exhausted", NULL, cs_kv_s("remedy", "raise LimitNOFILE"));
     listen_pause(app);
     arm(app->conns.resume, PAUSE_MS);
+    return false;
+}
+
+/* No descriptor is left although the limit is below the system's. */
+static bool
+descriptor_found(struct http_app *app)
+{
+    if (room_found(app))
+        return true;
+    app->count.paused++;
+    CS_LOG(CS_LOG_WARN, "descriptors_exhausted", NULL, cs_kv_s("remedy", "raise LimitNOFILE"));
     return false;
 }
 
@@ -101,10 +111,8 @@ accept_one(struct http_app *app, int listener)
     struct http_address address;
     int fd, on = 1;
 
-    if (app->conns.count >= app->conns.most && !http_conn_make_room(app)) {
-        listen_pause(app); /* every one is being served; the next that ends resumes */
+    if (app->conns.count >= app->conns.most && !room_found(app))
         return false;
-    }
     fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
         return descriptor_found(app);
@@ -129,12 +137,14 @@ on_listener_readable(evutil_socket_t fd, short what, void *arg)
 static bool
 listen_on(struct http_app *app, const struct addrinfo *at)
 {
-    int on = 1, fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1, send_bytes = SEND_BYTES,
+        fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct event *ev;
 
     if (fd < 0)
         return false;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
     if (at->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {

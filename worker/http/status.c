@@ -54,6 +54,8 @@ found_or_not(struct http_call *call)
 {
     if (call->result)
         call->on_job(call);
+    else if (call->on_unknown)
+        call->on_unknown(call);
     else
         http_refuse_job_id(call);
 }

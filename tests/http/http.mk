@@ -1,0 +1,9 @@
+# Clients that the tests of the adapter use, its benchmark, and the linter of its description.
+
+HTTP_TOOLS := $(patsubst tests/http/%.c,$(BUILD)/http/%,$(call src,tests/http))
+$(BUILD)/http/%: $(BUILD)/obj/tests/http/%.o
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -levent
+http-tools: $(HTTP_TOOLS)
+check-installed: http-tools
+.PHONY: http-tools
