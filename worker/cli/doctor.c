@@ -139,7 +139,7 @@ check_api_keys(struct doctor *d)
     bool loopback = strncmp(cfg->listen, "127.", 4) == 0 || strcmp(cfg->listen, "::1") == 0 ||
                     strcmp(cfg->listen, "localhost") == 0;
 
-    if (cfg->api_keys == NULL)
+    if (cfg->api_keys == NULL && cfg->api_key_file == NULL)
         doctor_say(d, DOCTOR_WARNING, "config.api_key",
                    "set TICKSTOCKPL_API_KEY or TICKSTOCKPL_API_KEY_FILE where the adapter runs",
                    "no key here: an adapter with this configuration does not start");

@@ -96,11 +96,12 @@ doctor_adapter(struct doctor *d)
 {
     const struct cs_config *cfg = &d->cli->cfg;
     const char *host = adapter_host(cfg->listen), *status;
+    bool wanted = cfg->api_keys != NULL || cfg->api_key_file != NULL; /* else it may well not be used here */
     struct cs_err err = {0};
     json_t *health;
 
     if (health_get(host, (int)cfg->port, ADAPTER_TIMEOUT_MS, &health, &err) != CS_OK) {
-        doctor_say(d, cfg->api_keys != NULL ? DOCTOR_PROBLEM : DOCTOR_WARNING, "adapter",
+        doctor_say(d, wanted ? DOCTOR_PROBLEM : DOCTOR_WARNING, "adapter",
                    "start cachesync-http, or set CACHESYNC_LISTEN and TICKSTOCKPL_PORT to where it is", "%s",
                    err.msg);
         return;

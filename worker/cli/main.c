@@ -22,11 +22,11 @@ static const struct cli_verb verbs[] = {
     {"status", "JOB", "show a job", verb_status, false},
     {"watch", "[JOB]", "follow a job (the newest one) to its end", verb_watch, false},
     {"history",
-     "[--limit N] [--status S] [--mode M] [--environment E] [--since TIME] [--triggered-by T] | --universe U "
-     "[--limit N] [--environment E]",
-     "list the newest jobs, or a universe's changes", verb_history, false},
-    {"stats", "[--environment E] [--type T] [--days N]", "list the universes and count the jobs of 7 days",
-     verb_stats, false},
+     "[--limit N] [--status pending|running|completed|failed] [--mode full|market_cap|themes|ipos] "
+     "[--environment E] [--since TIME] [--triggered-by T] [--universe U]",
+     "list the newest jobs, or with --universe a universe's changes", verb_history, false},
+    {"stats", "[--environment E] [--type T] [--days N]",
+     "list the universes and count the jobs of 7 days, or of N", verb_stats, false},
     {"cancel", "JOB", "end a job that waits or runs", verb_cancel, false},
     {"dead", "list [--limit N] | show ID... | requeue ID... | discard ID...", "look after the dead letters",
      verb_dead, false},
