@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rules - cachesync rules check [FILE] | list: the rules file judged and shown. Opens no connection. Main
- * thread.
+ * rules - cachesync rules check [FILE] | list [FILE] | explain SYMBOL: the rules file judged, shown, and held against
+ * the database (explain alone opens a connection). Main thread.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "worker/cli/cli.h"
+#include "worker/sync/explain.h"
 #include "worker/sync/rules.h"
 
 /* The file named, else the configured one, else the compiled-in rules. */
@@ -66,30 +67,106 @@ list(const struct cli *cli, const struct sync_rules *rules, const char *source)
     return all ? print_json(all) : CLI_OK;
 }
 
+/* Data may hold what would steer a terminal. */
+static void
+print_plain(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+}
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "none";
+}
+
+/* "+" a member, "-" none; "!" where the row says otherwise, so that the next sync changes it. */
+static void
+print_universe(const json_t *u)
+{
+    bool member = json_is_true(json_object_get(u, "member")), row = json_is_true(json_object_get(u, "row"));
+
+    printf("%c%c %-28s ", member ? '+' : '-', member != row ? '!' : ' ', text_of(u, "universe"));
+    print_plain(text_of(u, "reason"));
+    if (member != row)
+        fputs(row ? "; its row has it still" : "; its row has it not yet", stdout);
+    putchar('\n');
+}
+
+static void
+print_symbol(const json_t *doc)
+{
+    json_t *one;
+    size_t i;
+
+    print_plain(text_of(doc, "symbol"));
+    fputs("  ", stdout);
+    print_plain(text_of(doc, "name"));
+    printf("\n%s %s, market cap %" JSON_INTEGER_FORMAT,
+           json_is_true(json_object_get(doc, "active")) ? "active" : "inactive", text_of(doc, "type"),
+           json_integer_value(json_object_get(doc, "market_cap")));
+    if (json_is_integer(json_object_get(doc, "rank")))
+        printf(", rank %" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(doc, "rank")));
+    fputs(", sector ", stdout);
+    print_plain(text_of(doc, "sector"));
+    fputs(", industry ", stdout);
+    print_plain(text_of(doc, "industry"));
+    printf(", listed %s, market date %s, environment %s\n", text_of(doc, "list_date"),
+           text_of(doc, "market_date"), text_of(doc, "environment"));
+    json_array_foreach(json_object_get(doc, "universes"), i, one)
+    {
+        print_universe(one);
+    }
+}
+
+static int
+explain(const struct cli *cli, const struct sync_rules *rules, const char *symbol)
+{
+    struct explain_request req = {cli->cfg.database_uri, cli->cfg.environment, symbol};
+    struct cs_err err = {0};
+    json_t *doc;
+
+    if (explain_symbol(&req, rules, &doc, &err) != CS_OK)
+        return cli_fail(cli, "rules", &err);
+    if (cli->json)
+        return print_json(doc);
+    print_symbol(doc);
+    json_decref(doc);
+    return CLI_OK;
+}
+
 static const struct action {
     const char *name;
-    int (*run)(const struct cli *cli, const struct sync_rules *rules, const char *source);
-} actions[] = {{"check", check}, {"list", list}};
+    bool
+        needs_symbol; /* its argument is a symbol, and the rules are the configured ones; else a rules file */
+    int (*run)(const struct cli *cli, const struct sync_rules *rules, const char *what);
+} actions[] = {{"check", false, check}, {"list", false, list}, {"explain", true, explain}};
+
+#define USAGE "check [FILE], list [FILE] or explain SYMBOL"
 
 int
 verb_rules(struct cli *cli, int argc, char **argv)
 {
+    const struct action *action = NULL;
     struct sync_rules *rules;
     struct cs_err err = {0};
     const char *source;
     int code;
 
-    if (argc < 2 || argc > 3)
-        return cli_usage("rules", "check [FILE] or list [FILE]");
-    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-        if (strcmp(argv[1], actions[i].name) != 0)
-            continue;
-        source = source_of(cli, argc == 3 ? argv[2] : NULL);
-        if (rules_load(source, &rules, &err))
-            return cli_fail(cli, "rules", &err);
-        code = actions[i].run(cli, rules, source ? source : "built-in rules");
-        rules_free(rules);
-        return code;
-    }
-    return cli_usage("rules", "\"%s\" is not known; use check [FILE] or list [FILE]", argv[1]);
+    for (size_t i = 0; argc > 1 && i < sizeof actions / sizeof actions[0]; i++)
+        if (strcmp(argv[1], actions[i].name) == 0)
+            action = &actions[i];
+    if (argc > 1 && !action)
+        return cli_usage("rules", "\"%s\" is not known; use " USAGE, argv[1]);
+    if (!action || argc > 3 || (action->needs_symbol && argc != 3))
+        return cli_usage("rules", USAGE);
+    source = source_of(cli, argc == 3 && !action->needs_symbol ? argv[2] : NULL);
+    if (rules_load(source, &rules, &err))
+        return cli_fail(cli, "rules", &err);
+    code = action->run(cli, rules, action->needs_symbol ? argv[2] : source ? source : "built-in rules");
+    rules_free(rules);
+    return code;
 }

@@ -197,3 +197,29 @@ previous_of(const struct previous *prev, const char *universe, const struct rule
         }
     return gone;
 }
+
+static int
+compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+const uint32_t *
+previous_ids(const struct previous *prev, const struct snapshot *snap, const char *universe,
+             struct previous_scratch *scratch, size_t *count)
+{
+    const struct previous_row *row = previous_of(prev, universe, NULL, 0);
+    *count = 0;
+    if (!row || !row->exists)
+        return NULL;
+    free(scratch->ids);
+    scratch->ids = cs_xmalloc((row->member_count + 1) * sizeof *scratch->ids);
+    for (size_t i = 0; i < row->member_count; i++) {
+        uint32_t id = snapshot_find(snap, row->members[i], strlen(row->members[i]));
+        if (id != SNAPSHOT_NONE)
+            scratch->ids[(*count)++] = id;
+    }
+    qsort(scratch->ids, *count, sizeof *scratch->ids, compare_ids);
+    return scratch->ids;
+}

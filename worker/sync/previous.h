@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "worker/sync/pg.h"
 #include "worker/sync/rules.h"
+#include "worker/sync/snapshot.h"
 
 struct previous_row {
     const char *type, *name, *key, *cache_type;
@@ -40,6 +41,18 @@ const struct previous_row *previous_find(const struct previous *prev, const stru
  * NULL. */
 const struct previous_row *previous_of(const struct previous *prev, const char *universe,
                                        const struct rules_output *outputs, size_t count);
+
+/* Room for previous_ids; {0} to begin with, its ids to free() at the end. */
+struct previous_scratch {
+    uint32_t *ids;
+};
+
+/*
+ * Sorted ids of a universe's members that the snapshot holds, for buffers. *count 0 when its row is not there.
+ * Borrowed until the next call with the same scratch.
+ */
+const uint32_t *previous_ids(const struct previous *prev, const struct snapshot *snap, const char *universe,
+                             struct previous_scratch *scratch, size_t *count);
 
 /*
  * The strings of a JSON array, as PostgreSQL writes jsonb; whatever else it holds is left out.

@@ -53,7 +53,7 @@ struct run {
     struct apply_counts rows;
     bool *announce; /* by id: a new listing that was never announced */
     json_t *warnings, *timings;
-    uint32_t *scratch;           /* ids for the buffers */
+    struct previous_scratch scratch;
     size_t stage;                /* index in stages */
     int percent;                 /* told last */
     int64_t expected, processed; /* symbols */
@@ -161,30 +161,11 @@ stage_snapshot(struct run *r, struct cs_err *err)
     return snapshot_load(r->conn, &opts, &r->snap, &r->caps, err);
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static const uint32_t *
 members_before(const char *universe, size_t *count, void *arg)
 {
     struct run *r = arg;
-    const struct previous_row *row = previous_of(&r->prev, universe, NULL, 0);
-    *count = 0;
-    if (!row || !row->exists)
-        return NULL;
-    free(r->scratch);
-    r->scratch = cs_xmalloc((row->member_count + 1) * sizeof *r->scratch);
-    for (size_t i = 0; i < row->member_count; i++) {
-        uint32_t id = snapshot_find(r->snap, row->members[i], strlen(row->members[i]));
-        if (id != SNAPSHOT_NONE)
-            r->scratch[(*count)++] = id;
-    }
-    qsort(r->scratch, *count, sizeof *r->scratch, compare_ids);
-    return r->scratch;
+    return previous_ids(&r->prev, r->snap, universe, &r->scratch, count);
 }
 
 static enum cs_rc
@@ -408,7 +389,7 @@ sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sy
     json_decref(r.warnings);
     json_decref(r.timings);
     free(r.announce);
-    free(r.scratch);
+    free(r.scratch.ids);
     return rc;
 }
 

@@ -36,16 +36,19 @@
 
 #define RELATION_ACTIVE "(SELECT * FROM symbols WHERE active)"
 
-/* The same columns, and members (of the environment %s, a literal) that are no active symbols. */
-#define RELATION_MEMBERS                                                                                     \
-    "(WITH members AS MATERIALIZED (SELECT DISTINCT m FROM cache_entries, LATERAL "                          \
-    "jsonb_array_elements_text(content->'symbols') m WHERE environment = %s "                                \
-    "AND cache_type IN ('market_cap', 'theme', 'ipo') AND m IS NOT NULL) "                                   \
+/* The same columns, and what the query %s names as m beside the active symbols. */
+#define RELATION_AND                                                                                         \
+    "(WITH members AS MATERIALIZED (%s) "                                                                    \
     "SELECT symbol, name, sector, industry, exchange, primary_exchange, market, etf_type, issuer, type, "    \
     "market_cap, weighted_shares_outstanding, aum_millions, list_date, coalesce(active, false) AS active "   \
     "FROM symbols WHERE active OR symbol IN (SELECT m FROM members) UNION ALL "                              \
     "SELECT m, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false "         \
     "FROM members WHERE NOT EXISTS (SELECT FROM symbols WHERE symbol = m))"
+
+/* Of the environment %s, a literal. */
+#define MEMBERS_OF                                                                                           \
+    "SELECT DISTINCT m FROM cache_entries, LATERAL jsonb_array_elements_text(content->'symbols') m "         \
+    "WHERE environment = %s AND cache_type IN ('market_cap', 'theme', 'ipo') AND m IS NOT NULL"
 
 #define STEP_ROWS 1024 /* between two words of progress */
 
@@ -314,22 +317,33 @@ read_rows(PGconn *conn, struct loader *l, struct cs_err *err)
     return rc;
 }
 
-/* The statement, or NULL when memory is short. The caller frees it. */
+/* Who is loaded, as a relation. Gives a string to free(); NULL when memory is short. */
+static char *
+relation_of(PGconn *conn, const struct snapshot_opts *opts)
+{
+    const char *text = opts->with_members_of ? opts->with_members_of : opts->with_symbol;
+    char *literal, *query, *relation;
+    if (!text)
+        return cs_xstrdup(RELATION_ACTIVE);
+    literal = PQescapeLiteral(conn, text, strlen(text));
+    if (!literal)
+        return NULL;
+    query = opts->with_members_of ? cs_xasprintf(MEMBERS_OF, literal)
+                                  : cs_xasprintf("SELECT %s::text AS m", literal);
+    relation = cs_xasprintf(RELATION_AND, query);
+    PQfreemem(literal);
+    free(query);
+    return relation;
+}
+
+/* The statement; as relation_of. */
 static char *
 statement(PGconn *conn, const struct snapshot_opts *opts)
 {
-    char until[48] = "", *relation = NULL, *sql = NULL;
+    char until[48] = "", *relation = relation_of(conn, opts), *sql;
     if (opts->as_of)
         snprintf(until, sizeof until, "AND o.date <= date '%.10s'", opts->as_of);
-    if (opts->with_members_of) {
-        char *literal = PQescapeLiteral(conn, opts->with_members_of, strlen(opts->with_members_of));
-        relation = literal ? cs_xasprintf(RELATION_MEMBERS, literal) : NULL;
-        PQfreemem(literal);
-    } else {
-        relation = cs_xstrdup(RELATION_ACTIVE);
-    }
-    if (relation)
-        sql = cs_xasprintf(SNAPSHOT_SQL, relation, until);
+    sql = relation ? cs_xasprintf(SNAPSHOT_SQL, relation, until) : NULL;
     free(relation);
     return sql;
 }

@@ -26,7 +26,8 @@ struct snapshot_opts {
      * ranking. NULL: active symbols only.
      */
     const char *with_members_of;
-    size_t expected; /* rows, for step; 0: not known */
+    const char *with_symbol; /* the same for one symbol that has a row in symbols; NULL: none */
+    size_t expected;         /* rows, for step; 0: not known */
     struct step step;
 };
 
