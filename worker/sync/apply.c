@@ -86,10 +86,10 @@ apply_caps(const struct apply *a, int64_t *changed, struct cs_err *err)
 
 /* ---- rows ---- */
 
-/* A line with a value is written, one without is deleted. */
+/* A line with a value is written, one without is deleted. Values pass through once: compressing them is lost time. */
 static const char stage_sql[] =
-    "CREATE TEMP TABLE IF NOT EXISTS cs_rows (type text, name text, key text, universe text, family text, "
-    "digest text, value text) ON COMMIT DELETE ROWS";
+    "CREATE TEMP TABLE cs_rows (type text, name text, key text, universe text, family text, "
+    "digest text, value text) ON COMMIT DELETE ROWS; ALTER TABLE cs_rows ALTER value SET STORAGE EXTERNAL";
 static const char upsert_sql[] =
     "WITH up AS (INSERT INTO cache_entries AS c (type, name, key, value, environment, created_at, "
     "updated_at) "
@@ -112,6 +112,17 @@ static const char delete_sql[] =
     "AND c.type = s.type AND c.name = s.name AND c.key = s.key) "
     "DELETE FROM cache_sync_rows r USING cs_rows s WHERE s.value IS NULL AND r.environment = $1 "
     "AND r.type = s.type AND r.name = s.name AND r.key = s.key";
+
+static enum cs_rc
+make_stage(PGconn *conn, struct cs_err *err)
+{
+    PGresult *res = NULL;
+    enum cs_rc rc =
+        pg_query(conn, "preparing the rows", "SELECT to_regclass('pg_temp.cs_rows')", 0, NULL, &res, err);
+    bool missing = rc == CS_OK && PQgetisnull(res, 0, 0);
+    PQclear(res);
+    return missing ? pg_exec(conn, "preparing the rows", stage_sql, err) : rc;
+}
 
 struct rows {
     const struct apply *a;
@@ -223,7 +234,7 @@ write_rows(struct rows *r, const struct write_stats *stats, struct cs_err *err)
     const struct apply *a = r->a;
     enum cs_rc rc = CS_OK;
     if (!a->req->dry_run)
-        rc = pg_exec(a->conn, "preparing the rows", stage_sql, err);
+        rc = make_stage(a->conn, err);
     if (rc == CS_OK && !a->req->dry_run)
         rc = copy_begin(a->conn, "COPY cs_rows FROM STDIN", &r->copy, err);
     if (rc != CS_OK)
