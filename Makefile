@@ -9,7 +9,7 @@ CC      ?= gcc
 SAN     ?=
 WERROR  ?= -Werror
 PACKAGES := build-essential pkg-config libhiredis-dev libevent-dev libpq-dev libjansson-dev
-TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq shellcheck systemd logrotate strace mandoc zsh
+TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq shellcheck systemd logrotate strace mandoc zsh prometheus yamllint
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wvla -Wundef \
