@@ -95,7 +95,7 @@ static const char upsert_sql[] =
     "updated_at) "
     "SELECT type, name, key, value::jsonb, $1, $2::timestamptz AT TIME ZONE 'UTC', $2::timestamptz AT TIME "
     "ZONE 'UTC' "
-    "FROM cs_rows WHERE value IS NOT NULL ORDER BY type, name, key "
+    "FROM (SELECT * FROM cs_rows WHERE value IS NOT NULL ORDER BY type, name, key OFFSET 0) s "
     "ON CONFLICT (type, name, key, environment) DO UPDATE SET value = excluded.value, updated_at = "
     "excluded.updated_at "
     "RETURNING c.type, c.name, c.key) "

@@ -21,8 +21,7 @@ struct match {
     const struct rules_filter *filter;
     const struct match_condition *set[MATCH_CONDITIONS_MAX];
     uint32_t count;
-    const uint32_t
-        *symbols; /* ids of filter->symbols that the snapshot holds, sorted; NULL: by their texts */
+    const uint32_t *symbols; /* sorted ids of filter->symbols; NULL: compare their texts */
     uint32_t symbol_count;
     uint8_t *industry_memo; /* by industry id, 0: not asked yet, 1: no, 2: yes; NULL: none */
 };
