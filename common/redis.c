@@ -279,9 +279,10 @@ on_greeting(redisAsyncContext *ac, void *reply, void *arg)
 {
     struct cs_redis *r = ac->data;
     const struct cs_reply *rep = reply;
+    char why[200];
     (void)arg;
     if (rep && cs_reply_is_error(rep, NULL) && !r->dropping)
-        cs_redis_drop(r, cs_reply_str(rep, NULL));
+        cs_redis_drop(r, cs_reply_refusal(rep, why, sizeof why));
 }
 
 static void

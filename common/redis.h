@@ -43,6 +43,12 @@ const struct cs_reply *cs_reply_at(const struct cs_reply *r, size_t i); /* NULL 
 /* prefix NULL: any error; "NOGROUP" ... */
 bool cs_reply_is_error(const struct cs_reply *r, const char *prefix);
 
+/*
+ * The text of an error without what the server repeats of the command: of a refused AUTH that is the password.
+ * Returns out, "" when r is no error.
+ */
+const char *cs_reply_refusal(const struct cs_reply *r, char *out, size_t out_bytes);
+
 struct cs_redis;
 
 struct cs_redis_opts {

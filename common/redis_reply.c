@@ -3,6 +3,7 @@
  * redis_reply - struct cs_reply is hiredis' reply under another name; these are its accessors. Any thread.
  */
 #include <hiredis/hiredis.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,4 +77,14 @@ cs_reply_free(struct cs_reply *r)
 {
     if (r)
         freeReplyObject((void *)r);
+}
+
+const char *
+cs_reply_refusal(const struct cs_reply *r, char *out, size_t out_bytes)
+{
+    const char *text = cs_reply_is_error(r, NULL) ? cs_reply_str(r, NULL) : "";
+    const char *echo = strstr(text, ", with args beginning with");
+
+    snprintf(out, out_bytes, "%.*s", (int)(echo != NULL ? (size_t)(echo - text) : strlen(text)), text);
+    return out;
 }

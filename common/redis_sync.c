@@ -31,7 +31,7 @@ lost(const struct cs_redis_sync *s, struct cs_err *err)
 static enum cs_rc
 greet(struct cs_redis_sync *s, const struct cs_redis_addr *a, struct cs_err *err)
 {
-    char db[16];
+    char db[16], why[200];
     snprintf(db, sizeof db, "%d", a->db);
     const char *auth[] = {"AUTH", a->username ? a->username : a->password, a->password};
     const char *select[] = {"SELECT", db};
@@ -47,7 +47,7 @@ greet(struct cs_redis_sync *s, const struct cs_redis_addr *a, struct cs_err *err
         enum cs_rc rc = cs_redis_sync_call(s, &reply, err, steps[i].argc, steps[i].argv, NULL);
         if (rc == CS_OK && cs_reply_is_error(reply, NULL))
             rc = cs_err_set(err, CS_EDOWN, "Redis at %s: %s; check REDIS_URL", s->where,
-                            cs_reply_str(reply, NULL));
+                            cs_reply_refusal(reply, why, sizeof why));
         cs_reply_free(reply);
         if (rc != CS_OK)
             return rc;

@@ -13,6 +13,7 @@
 
 #define FORM "use redis://[user:password@]host[:port][/db] or unix://[user:password@]/path[?db=n]"
 #define MASK "***"
+#define BLANKS " \t\r\n"
 #define DB_MAX 1000000
 
 static int
@@ -64,17 +65,27 @@ number(const char *s, size_t len, long max)
     return value;
 }
 
-/* Everything between "//" and the last "@" hidden: a bad URL may have its password anywhere in there. */
+/*
+ * What a bad URL may hold of a password is hidden: all between "//" and the last "@"; without one, all between the first
+ * colon after "//" and the path.
+ */
 static enum cs_rc
 refuse(struct cs_err *err, const char *url, const char *why)
 {
-    const char *start = strstr(url, "://");
-    const char *at = strrchr(url, '@');
+    const char *scheme = strstr(url, "://"), *start = scheme != NULL ? scheme + 3 : url;
+    const char *end = strrchr(url, '@');
 
-    if (at == NULL)
+    if (end == NULL) {
+        start += strcspn(start, ":/");
+        end = start + (*start == ':' ? strcspn(start, "/") : 0);
+        start += *start == ':';
+    } else if (start > end) {
+        start = url;
+    }
+    if (end <= start)
         return cs_err_set(err, CS_EINVAL, "REDIS_URL=%.200s: %s; " FORM, url, why);
-    return cs_err_set(err, CS_EINVAL, "REDIS_URL=%.*s" MASK "%.200s: %s; " FORM,
-                      start != NULL && start < at ? (int)(start + 3 - url) : 0, url, at, why);
+    return cs_err_set(err, CS_EINVAL, "REDIS_URL=%.*s" MASK "%.200s: %s; " FORM, (int)(start - url), url, end,
+                      why);
 }
 
 static const char *
@@ -211,6 +222,20 @@ cs_redis_addr_format(const struct cs_redis_addr *addr, char *out, size_t out_byt
                  addr->host != NULL ? addr->host : "localhost", v6 ? "]" : "", addr->port, addr->db);
 }
 
+/* Words without "=" after an unquoted value: the rest of one that has blanks and should stand in quotes. */
+static const char *
+stray_words_end(const char *s)
+{
+    for (;;) {
+        const char *word = s + strspn(s, BLANKS);
+        size_t len = strcspn(word, BLANKS);
+
+        if (len == 0 || memchr(word, '=', len) != NULL)
+            return s;
+        s = word + len;
+    }
+}
+
 /* End of the value of a password parameter: libpq's quoting in key=value strings, & in a URI. */
 static const char *
 value_end(const char *s, bool uri)
@@ -218,9 +243,9 @@ value_end(const char *s, bool uri)
     if (uri)
         return s + strcspn(s, "&");
     if (*s != '\'') {
-        while (*s != '\0' && strchr(" \t\r\n", *s) == NULL)
+        while (*s != '\0' && strchr(BLANKS, *s) == NULL)
             s += *s == '\\' && s[1] != '\0' ? 2 : 1;
-        return s;
+        return stray_words_end(s);
     }
     for (s++; *s != '\0' && *s != '\''; s++)
         if (*s == '\\' && s[1] != '\0')

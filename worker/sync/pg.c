@@ -123,6 +123,37 @@ open_connection(const struct pg_opts *opts)
     return PQconnectdbParams(names, values, 1);
 }
 
+/* libpq repeats what it does not understand of a URI, in quotes, and that may be a piece of the password. */
+static void
+hide_quoted(char *text)
+{
+    for (char *open = strchr(text, '"'), *end; open != NULL; open = strchr(end + 1, '"')) {
+        end = strchr(open + 1, '"');
+        if (end == NULL) {
+            open[1] = '\0';
+            return;
+        }
+        memset(open + 1, '*', (size_t)(end - open - 1));
+    }
+}
+
+/* Whether libpq reads of uri what its writer meant: an "@" in the password makes a host or database of its rest. */
+static bool
+is_understood(const char *uri)
+{
+    static const char *const places[] = {"host", "port", "dbname"};
+    PQconninfoOption *parsed = PQconninfoParse(uri, NULL);
+    bool good = parsed != NULL;
+
+    for (const PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+            if (strcmp(o->keyword, places[i]) == 0 && o->val != NULL)
+                good = good && strchr(o->val, '@') == NULL &&
+                       (strcmp(o->keyword, "port") != 0 || o->val[strspn(o->val, "0123456789,")] == '\0');
+    PQconninfoFree(parsed);
+    return good;
+}
+
 PGconn *
 pg_connect(const struct pg_opts *opts, struct cs_err *err)
 {
@@ -138,6 +169,8 @@ pg_connect(const struct pg_opts *opts, struct cs_err *err)
         return NULL;
     }
     one_line(text, sizeof text, PQerrorMessage(conn));
+    if (!is_understood(opts->uri))
+        hide_quoted(text);
     masked = cs_uri_masked(opts->uri);
     cs_err_set(err, CS_EDOWN, "cannot connect to %.120s: %s; check DATABASE_URI and that PostgreSQL runs",
                masked != NULL ? masked : "PostgreSQL", text[0] != '\0' ? text : "out of memory");
