@@ -14,6 +14,7 @@
 
 #define CHURN_MAX 100      /* warnings of churn; further universes are named in one */
 #define SAME_FACTOR 1.2    /* price and cap moved by the same factor, within this */
+#define MOVERS_MAX 2000    /* symbols whose last cap is looked up */
 #define LOOKBACK "30 days" /* how far flapping is counted back */
 
 /* The few largest of many: symbols by weight, the rest only counted. */
@@ -166,47 +167,113 @@ churn(const struct warn_input *in, json_t *list, struct cs_err *err)
     return CS_OK;
 }
 
+/* ---- caps that jump ---- */
+
+/* Into arg, a struct before: the cap of a symbol at the last sync. */
+struct before {
+    const struct snapshot *snap;
+    int64_t *caps; /* by id; 0: not known */
+};
+
+static bool
+add_before(const PGresult *res, void *arg)
+{
+    struct before *b = arg;
+    const char *symbol = PQgetvalue(res, 0, 0);
+    uint32_t id = snapshot_find(b->snap, symbol, strlen(symbol));
+    if (id != SNAPSHOT_NONE)
+        b->caps[id] = strtoll(PQgetvalue(res, 0, 1), NULL, 10);
+    return true;
+}
+
+/* Symbols that moved between bands or rankings: of the others a wrong cap does no harm. */
+static json_t *
+movers(const struct diff *d)
+{
+    json_t *names = json_object();
+    for (size_t i = 0; i < d->count; i++) {
+        const struct diff_universe *u = &d->items[i];
+        bool ranks =
+            u->existed && u->sel &&
+            (u->sel->rule->family == RULES_MARKET_CAP || u->sel->rule->family == RULES_MARKET_LEADER);
+        for (size_t k = 0; ranks && k < u->added.count && json_object_size(names) < MOVERS_MAX; k++)
+            json_object_set_new(names, u->added.symbols[k], json_true());
+        for (size_t k = 0; ranks && k < u->removed.count && json_object_size(names) < MOVERS_MAX; k++)
+            json_object_set_new(names, u->removed.symbols[k], json_true());
+    }
+    return names;
+}
+
+/* The caps of the last sync stand in the row of all stocks: an importer may have overwritten the stored ones since. */
+static enum cs_rc
+caps_before(const struct warn_input *in, int64_t *caps, struct cs_err *err)
+{
+    struct before before = {in->snap, caps};
+    json_t *names = movers(in->diff);
+    char *text = json_dumps(names, JSON_COMPACT);
+    enum cs_rc rc =
+        json_object_size(names)
+            ? pg_each(in->conn, "reading the caps of the last sync",
+                      "SELECT s->>'ticker', s->>'market_cap' FROM cache_entries, jsonb_array_elements(CASE "
+                      "jsonb_typeof(value->'stocks') WHEN 'array' THEN value->'stocks' END) s "
+                      "WHERE environment = $2 AND type = 'stock_universe' AND name = 'complete' AND key = "
+                      "'all_stocks' AND $1::jsonb ? (s->>'ticker')",
+                      2, (const char *[]){text, in->req->environment}, add_before, &before, err)
+            : CS_OK;
+    free(text);
+    json_decref(names);
+    return rc;
+}
+
 /* A split reaches the price nights before the share count: the cap is then off by the split's factor. */
 static void
-judge_jump(const struct warn_input *in, uint32_t id, json_t *one)
+judge_jump(int64_t before, int64_t after, json_t *one)
 {
-    double before = (double)in->snap->stored_cap[id], factor = (double)in->snap->cap[id] / before;
+    double factor = (double)after / (double)before;
     double close = json_number_value(json_object_get(one, "close"));
     double close_before = json_number_value(json_object_get(one, "close_before"));
     double price = close > 0 && close_before > 0 ? close / close_before : 0;
-    json_object_set_new(one, "market_cap_before", json_integer(in->snap->stored_cap[id]));
+    bool alike = factor / price < SAME_FACTOR && price / factor < SAME_FACTOR;
+    json_object_set_new(one, "market_cap_before", json_integer(before));
     json_object_set_new(one, "factor", json_real(factor));
     json_object_set_new(one, "price_factor", price > 0 ? json_real(price) : json_null());
-    json_object_set_new(one, "moved_with",
-                        json_string(price <= 0 ? "unknown"
-                                    : factor / price < SAME_FACTOR && price / factor < SAME_FACTOR
-                                        ? "price"
-                                        : "shares"));
+    json_object_set_new(one, "moved_with", json_string(price <= 0 ? "unknown" : alike ? "price" : "shares"));
+}
+
+static bool
+jumped(const struct warn_input *in, uint32_t id, int64_t before)
+{
+    double was = (double)before, is = (double)in->snap->cap[id], limit = in->limits->cap_jump_factor;
+    return snapshot_is_stock(in->snap, id) && before > 0 && (is >= limit * was || was >= limit * is);
 }
 
 static enum cs_rc
 cap_jumps(const struct warn_input *in, json_t *list, struct cs_err *err)
 {
-    double limit = in->limits->cap_jump_factor;
     struct top t = {0};
     json_t *symbols;
-    if (!in->computed || limit < 1)
+    if (!in->computed || in->limits->cap_jump_factor < 1)
         return CS_OK;
+    int64_t *before = cs_xcalloc(in->snap->count + 1, sizeof *before);
+    enum cs_rc rc = caps_before(in, before, err);
     for (uint32_t id = 0; id < in->snap->count; id++) {
-        double before = (double)in->snap->stored_cap[id], after = (double)in->snap->cap[id];
-        if (snapshot_is_stock(in->snap, id) && (in->snap->flags[id] & SNAPSHOT_PRICED) && before > 0 &&
-            (after >= limit * before || before >= limit * after))
-            top_add(&t, id, fabs(after - before));
+        if (!before[id] && (in->snap->flags[id] & SNAPSHOT_PRICED))
+            before[id] = in->snap->stored_cap[id];
+        if (jumped(in, id, before[id]))
+            top_add(&t, id, fabs((double)in->snap->cap[id] - (double)before[id]));
     }
-    if (!t.count)
-        return CS_OK;
-    enum cs_rc rc = describe(in, &t, &symbols, err);
-    for (size_t i = 0; i < t.kept; i++)
-        judge_jump(in, t.ids[i], json_array_get(symbols, i));
-    add(list, "warning", "market_cap_jump",
-        "Market caps moved by a large factor: with the price, a split may not have reached the share count; "
-        "without it, the share count changed.",
-        json_pack("{s:I, s:f, s:o}", "count", (json_int_t)t.count, "limit", limit, "symbols", symbols));
+    if (rc == CS_OK && t.count) {
+        rc = describe(in, &t, &symbols, err);
+        for (size_t i = 0; i < t.kept; i++)
+            judge_jump(before[t.ids[i]], in->snap->cap[t.ids[i]], json_array_get(symbols, i));
+        add(list, "warning", "market_cap_jump",
+            "Market caps moved by a large factor: with the price, a split may not have reached the share "
+            "count; "
+            "without it, the share count changed.",
+            json_pack("{s:I, s:f, s:o}", "count", (json_int_t)t.count, "limit", in->limits->cap_jump_factor,
+                      "symbols", symbols));
+    }
+    free(before);
     return rc;
 }
 
