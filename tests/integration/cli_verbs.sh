@@ -196,4 +196,18 @@ like "$seen" 'apply  6,080/7,600 symbols  ETA' 'watch: time left'
 like "$seen" $'\r'"$ESC\[K" 'watch: drawn in place'
 like "$seen" 'status +.*completed' 'watch: the job at the end'
 
+# Redis is lost and comes back while a job is followed.
+redis HSET "$P:job:$id" status running progress '{"percentage":10,"current_task":"snapshot"}' >/dev/null
+"$C" watch "$id" >"$SCRATCH/watch.out" 2>"$SCRATCH/watch.err" &
+watcher=$!
+wait_until 20 'watch follows' grep -q '10 %  snapshot' "$SCRATCH/watch.err"
+redis CLIENT KILL TYPE normal >/dev/null
+wait_until 20 'watch tells that Redis is lost' grep -q 'looking again for 60 s' "$SCRATCH/watch.err"
+redis HSET "$P:job:$id" progress '{"percentage":20,"current_task":"snapshot"}' >/dev/null
+wait_until 20 'watch goes on' grep -q '20 %  snapshot' "$SCRATCH/watch.err"
+redis DEL "$P:job:$id" >/dev/null
+wait "$watcher"
+is $? 1 'watch: a job that is gone ends it, exit 1'
+like "$(tail -1 "$SCRATCH/watch.err")" "no job $id" 'watch: says so'
+
 finish

@@ -17,6 +17,7 @@
 #include "worker/cli/term.h"
 
 #define ASK_EVERY_MS 100
+#define AWAY_WITHIN_US (60 * 1000000LL)   /* Redis may be restarted while a job is followed */
 #define APPEAR_WITHIN_US (10 * 1000000LL) /* a job that was just sent, whose id its producer chose */
 #define BAR_MIN 10
 #define BAR_MAX 40
@@ -24,7 +25,9 @@
 
 struct watch {
     bool live, drawn;
-    int64_t since_us; /* since when it is seen running; 0: not yet */
+    bool seen;          /* the job was there once */
+    int64_t give_up_us; /* when a job, or Redis, that is not there is given up */
+    int64_t since_us;   /* since when it is seen running; 0: not yet */
     double since_percent;
     char last[LINE_BYTES];
 };
@@ -133,29 +136,53 @@ ended(const json_t *job)
     return text != NULL && cs_status_parse(text, &status) && cs_status_final(status);
 }
 
+/* Whether a failed look is worth another one; says once that Redis is away. accepted as in cli_follow. */
+static bool
+may_look_again(struct cli *cli, struct watch *w, const struct cs_err *err, bool accepted)
+{
+    int64_t now_us = cs_clock_mono_us();
+
+    if (err->rc == CS_ENOTFOUND)
+        return accepted && now_us < w->give_up_us;
+    if ((err->rc != CS_EDOWN && err->rc != CS_ETIMEOUT && strstr(err->msg, "LOADING") == NULL) || !w->seen ||
+        now_us > w->give_up_us)
+        return false;
+    if (cli->redis != NULL && !cli->json)
+        fprintf(stderr, "%s%s; looking again for %lld s\n", w->drawn ? TERM_CLEAR_LINE : "", err->msg,
+                (long long)(AWAY_WITHIN_US / 1000000));
+    cs_redis_sync_close(cli->redis);
+    cli->redis = NULL;
+    return true;
+}
+
+/* One look: true while the job is to be followed on; else *job is its end, or NULL with err. */
+static bool
+look(struct cli *cli, struct watch *w, const char *job_id, bool accepted, json_t **job, struct cs_err *err)
+{
+    *err = (struct cs_err){0};
+    if (cli_job_read(cli, job_id, job, err) != CS_OK)
+        return may_look_again(cli, w, err, accepted && !w->seen);
+    w->seen = true;
+    w->give_up_us = cs_clock_mono_us() + AWAY_WITHIN_US;
+    if (ended(*job))
+        return false;
+    if (!cli->json)
+        show(w, *job);
+    json_decref(*job);
+    *job = NULL;
+    return true;
+}
+
 int
 cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accepted)
 {
-    struct watch w = {.live = term_is_terminal(stderr)};
-    int64_t give_up_us = cs_clock_mono_us() + APPEAR_WITHIN_US;
+    struct watch w = {.live = term_is_terminal(stderr), .give_up_us = cs_clock_mono_us() + APPEAR_WITHIN_US};
     struct cs_err err = {0};
     json_t *job = NULL;
     int code;
 
-    for (;;) {
-        enum cs_rc rc = cli_job_read(cli, job_id, &job, &err);
-        bool awaited = rc == CS_ENOTFOUND && accepted && cs_clock_mono_us() < give_up_us;
-
-        if (rc == CS_OK)
-            accepted = false;
-        if ((rc != CS_OK && !awaited) || ended(job))
-            break;
-        if (rc == CS_OK && !cli->json)
-            show(&w, job);
-        json_decref(job);
-        job = NULL;
+    while (look(cli, &w, job_id, accepted, &job, &err))
         (void)poll(NULL, 0, ASK_EVERY_MS);
-    }
     if (w.drawn)
         fputs(TERM_CLEAR_LINE, stderr);
     if (job == NULL)
