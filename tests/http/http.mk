@@ -7,3 +7,8 @@ $(BUILD)/http/%: $(BUILD)/obj/tests/http/%.o
 http-tools: $(HTTP_TOOLS)
 check-installed: http-tools
 .PHONY: http-tools
+
+lint-openapi: ## lint worker/http/openapi.json (brings a linter from npm)
+	@sh deploy/packages.sh $$(command -v npm >/dev/null || echo nodejs npm)
+	npx --yes @redocly/cli@2 lint --skip-rule=info-license-url worker/http/openapi.json
+.PHONY: lint-openapi

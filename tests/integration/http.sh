@@ -49,6 +49,7 @@ post '{"mode":"themes","force":true}' -H 'Idempotency-Key: once'
 first=$(jq -r .job_id <<<"$BODY")
 is "$(redis XREVRANGE "$P:commands" + - COUNT 1 | tr '\n' ' ' | grep -c 'mode themes force 1')" 1 'the body reaches the stream'
 post '{"mode":"full"}' -H 'Idempotency-Key: once'
+is "$(jq -r '.mode + " " + .message' <<<"$BODY")" 'themes Cache synchronization (themes) started' 'the answer tells what the key has started'
 is "$CODE $(jq -r .job_id <<<"$BODY") $(redis XLEN "$P:commands")" "202 $first 2" 'a repeated key gives the first job'
 is "$(redis GET "$P:idem:once")" "$first" 'the key is kept'
 post '{}'; post '{}'; post '{}'

@@ -61,20 +61,6 @@ raw 5 "POST $BASE/trigger HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nab
 like "$(heard 5)" '^HTTP/1.1 401.*Connection: close' 'nor is a body read without one'
 close_raw 5
 
-# ---- time ----
-open_raw 5
-raw 5 'GET /health HTTP/1.1\r\nHost: x\r\n'
-open_raw 6
-(for _ in $(seq 100); do printf 'X' >&6 || break; sleep 0.25; done) 2>/dev/null &
-trickle=$!
-PIDS+=("$trickle")
-like "$(heard 5)" '^HTTP/1.1 408.*request_timeout' 'a request that is not complete in time is cut'
-like "$(heard 6)" '^(HTTP/1.1 408|HTTP/1.1 400|$)' 'one that comes byte by byte as well'
-kill "$trickle" 2>/dev/null
-close_raw 5
-close_raw 6
-ok 'that is counted' at_least cachesync_http_requests_cut_total 1
-
 # ---- number ----
 for fd in $(seq 20 99); do
     open_raw "$fd"
@@ -97,11 +83,29 @@ ok "resident memory stays bounded: $before, then $(rss_kb) kB" test "$(rss_kb)" 
 slow_stop
 ok 'most of them were closed' test "$(awk '/closed/ { print $2 }' "$SCRATCH/slow.log")" -ge "$(($(awk '/opened/ { print $2 }' "$SCRATCH/slow.log") - 1100))"
 
+# ---- time ----
+open_raw 5
+raw 5 'GET /health HTTP/1.1\r\nHost: x\r\n'
+open_raw 6
+(for _ in $(seq 60); do printf 'X' >&6 || break; sleep 0.25; done) 2>/dev/null &
+trickle=$!
+PIDS+=("$trickle")
+heard 5 >"$SCRATCH/slow.5" &
+slow5=$!
+heard 6 >"$SCRATCH/slow.6" &
+slow6=$!
 slow 100 mute
 wait_until 10 'clients that read no answers are there' at_least cachesync_http_connections 50
 ok 'others are served meanwhile' healthy
 wait_until 30 'and they are closed' is_metric cachesync_http_connections 1
 slow_stop
+wait "$slow5" "$slow6"
+like "$(cat "$SCRATCH/slow.5")" '^HTTP/1.1 408.*request_timeout' 'a request that is not complete in time is cut'
+like "$(cat "$SCRATCH/slow.6")" '^(HTTP/1.1 408|$)' 'one that comes byte by byte as well'
+kill "$trickle" 2>/dev/null
+close_raw 5
+close_raw 6
+ok 'that is counted' at_least cachesync_http_requests_cut_total 1
 ok "their answers did not pile up: $(rss_kb) kB" test "$(rss_kb)" -lt $((before + 32768))
 
 # ---- Redis hangs ----

@@ -22,7 +22,7 @@ exists() {
     done
 }
 
-targets=$(sed -n 's/^\([a-z][a-z-]*\( [a-z-]*\)*\):\( .*\|$\)/\1/p' Makefile tests/proof.mk | tr ' ' '\n'
+targets=$(sed -n 's/^\([a-z][a-z-]*\( [a-z-]*\)*\):\( .*\|$\)/\1/p' Makefile tests/*.mk tests/*/*.mk | tr ' ' '\n'
     for f in tests/static/*.sh; do f=${f##*/} && echo "check-${f%.sh}"; done)
 while read -r page; do
     while read -r link; do

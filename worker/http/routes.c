@@ -25,6 +25,7 @@ static const struct route {
     {"POST", BASE "cancel/", BASE "cancel/{job_id}", false, "POST", http_cancel},
     {"GET", "/health", "/health", true, READS, http_health},
     {"GET", "/metrics", "/metrics", false, READS, http_metrics},
+    {"GET", "/openapi.json", "/openapi.json", false, READS, http_openapi},
 };
 #define ROUTES ((int)(sizeof routes / sizeof routes[0]))
 _Static_assert(sizeof routes / sizeof routes[0] <= HTTP_NO_ROUTE, "HTTP_ROUTES_MAX is too small");
@@ -55,7 +56,7 @@ find(struct http_slice path, struct http_slice *tail)
 static void
 refuse_path(struct http_call *call)
 {
-    http_reply_error(call, 404, "not_found", "There is no such path; docs/rest.md lists those there are.");
+    http_reply_error(call, 404, "not_found", "There is no such path; /openapi.json describes those there are.");
 }
 
 static void
