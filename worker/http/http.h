@@ -132,6 +132,7 @@ void http_metrics_free(struct http_metrics *metrics);
  * answered 404. */
 void http_job_find(struct http_call *call, http_handler *on_job);
 
-http_handler http_trigger, http_status, http_history, http_stats, http_cancel, http_health, http_metrics, http_openapi;
+http_handler http_trigger, http_status, http_history, http_stats, http_cancel, http_health, http_metrics,
+    http_openapi;
 
 #endif

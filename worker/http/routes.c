@@ -56,7 +56,8 @@ find(struct http_slice path, struct http_slice *tail)
 static void
 refuse_path(struct http_call *call)
 {
-    http_reply_error(call, 404, "not_found", "There is no such path; /openapi.json describes those there are.");
+    http_reply_error(call, 404, "not_found",
+                     "There is no such path; /openapi.json describes those there are.");
 }
 
 static void
