@@ -2,6 +2,7 @@
 -- cache_entries loses the generated columns.
 
 DROP FUNCTION IF EXISTS universe_as_of(text, text, timestamptz);
+DROP FUNCTION IF EXISTS universe_logged_as(text, text);
 DROP TABLE IF EXISTS cache_sync_rows;
 DROP TABLE IF EXISTS cache_sync_runs;
 DROP TABLE IF EXISTS sync_changes_log;

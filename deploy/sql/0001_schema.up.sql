@@ -148,6 +148,24 @@ ALTER TABLE cache_sync_rows
     ADD COLUMN IF NOT EXISTS row_xmin bigint,
     ADD COLUMN IF NOT EXISTS updated_at timestamptz;
 
+-- The name under which the log has a universe: a universe kept in several rows is logged once, and theme_..., ..._detailed are
+-- names of its other rows. Any name that no row has is itself.
+CREATE OR REPLACE FUNCTION universe_logged_as(universe text, environment text)
+RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce(
+        (SELECT r.universe
+           FROM cache_sync_rows r
+          WHERE r.environment = $2
+            AND $1 = CASE WHEN r.type = 'themes' THEN 'theme_' || coalesce(nullif(rtrim(left(btrim(
+                     regexp_replace(replace(lower(r.name::text COLLATE "C"), '&', 'and'), '[^a-z0-9]+', '_', 'g'),
+                     '_'), 100), '_'), ''), 'other')
+                     ELSE r.key::text END
+          ORDER BY r.universe <> $1, r.universe COLLATE "C"
+          LIMIT 1), $1);
+END;
+
 -- The members of a universe at a moment: those whose last change until then added them.
 CREATE OR REPLACE FUNCTION universe_as_of(universe text, environment text, at timestamptz)
 RETURNS SETOF text
@@ -156,7 +174,7 @@ BEGIN ATOMIC
     SELECT last.symbol
       FROM (SELECT DISTINCT ON (l.symbol) l.symbol::text AS symbol, l.action
               FROM sync_changes_log l
-             WHERE l.universe = $1 AND l.environment = $2 AND l.created_at <= $3
+             WHERE l.universe = universe_logged_as($1, $2) AND l.environment = $2 AND l.created_at <= $3
              ORDER BY l.symbol, l.created_at DESC, l.id DESC) last
      WHERE last.action = 'added'
      ORDER BY last.symbol COLLATE "C";

@@ -100,6 +100,9 @@ is "$(sql "SELECT count(DISTINCT l.universe) FROM sync_changes_log l JOIN cache_
     "$(sql 'SELECT count(DISTINCT universe) FROM sync_changes_log')" 'every universe of the log is a value of the column'
 is "$(sql "SELECT string_agg(u, ' ') FROM universe_as_of('ai', 'DEFAULT', now()) u")" 'AMD INTC MSFT NVDA' 'universe_as_of knows a theme by its key'
 is "$("$BUILD/cachesync" members ai --at "$(date -u +%FT%TZ -d '+1 minute')" | tr '\n' ' ')" 'AMD INTC MSFT NVDA ' 'and so does the command line'
+is "$(sql "SELECT string_agg(DISTINCT c.universe, ' ') FROM cache_entries c WHERE cache_type <> 'stats' AND ARRAY(SELECT jsonb_array_elements_text(c.content->'symbols') ORDER BY 1)
+    IS DISTINCT FROM ARRAY(SELECT universe_as_of(c.universe, 'DEFAULT', (SELECT committed_at FROM cache_sync_runs)) ORDER BY 1)")" '' 'every name in the column universe is understood, those of second rows too'
+is "$("$BUILD/cachesync" --json history --universe theme_ai | jq -c '.changes | map(.symbol) | sort')" '["AMD","INTC","MSFT","NVDA"]' 'in the history too'
 is "$(job_field "$id" total_changes)" "$(sql "SELECT count(*) FROM sync_changes_log WHERE job_id = '$id'")" 'total_changes is the rows of the log'
 is "$(redis HLEN "$P:universes:DEFAULT")" "$(sql "SELECT count(DISTINCT universe) FROM cache_sync_rows WHERE cache_type <> 'stats'")" 'the hash of universes has each of them'
 is "$(redis HGET "$P:universes:DEFAULT" semi | jq -c '[.universe, .type, .symbol_count]')" '["semi","theme",3]' 'with its type and count'

@@ -32,7 +32,9 @@ static const char history_sql[] =
     "SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS created_at,"
     " action, symbol, coalesce(reason, '') AS reason, coalesce(job_id::text, '') AS job_id FROM "
     "sync_changes_log"
-    " WHERE universe = $1 AND environment = $2 ORDER BY created_at DESC, id DESC LIMIT $3::int";
+    " WHERE universe = universe_logged_as($1, $2) AND environment = $2 ORDER BY created_at DESC, id DESC "
+    "LIMIT "
+    "$3::int";
 
 struct question {
     const char *verb;

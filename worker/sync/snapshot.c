@@ -34,14 +34,16 @@
     "WHERE o.symbol = s.symbol AND o.date BETWEEN " DATES " %s ORDER BY o.date DESC LIMIT 1) c ON true "     \
     "ORDER BY s.symbol COLLATE \"C\") TO STDOUT"
 
-#define RELATION_ACTIVE "(SELECT * FROM symbols WHERE active)"
+#define COLUMNS_READ                                                                                         \
+    "symbol, name, sector, industry, exchange, primary_exchange, market, etf_type, issuer, type, "           \
+    "market_cap, weighted_shares_outstanding, aum_millions, list_date, coalesce(active, false) AS active"
+
+#define RELATION_ACTIVE "(SELECT " COLUMNS_READ " FROM symbols WHERE active)"
 
 /* The same columns, and what the query %s names as m beside the active symbols. */
 #define RELATION_AND                                                                                         \
     "(WITH members AS MATERIALIZED (%s) "                                                                    \
-    "SELECT symbol, name, sector, industry, exchange, primary_exchange, market, etf_type, issuer, type, "    \
-    "market_cap, weighted_shares_outstanding, aum_millions, list_date, coalesce(active, false) AS active "   \
-    "FROM symbols WHERE active OR symbol IN (SELECT m FROM members) UNION ALL "                              \
+    "SELECT " COLUMNS_READ " FROM symbols WHERE active OR symbol IN (SELECT m FROM members) UNION ALL "      \
     "SELECT m, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false "         \
     "FROM members WHERE NOT EXISTS (SELECT FROM symbols WHERE symbol = m))"
 
