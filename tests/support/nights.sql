@@ -10,6 +10,8 @@ CREATE TABLE oracle.kept (night int, universe text, family text, members text[],
 CREATE TABLE oracle.fold (universe text COLLATE "C", symbol text COLLATE "C", PRIMARY KEY (universe, symbol));
 CREATE UNLOGGED TABLE oracle.change (universe text COLLATE "C", symbol text COLLATE "C", action text, delisted boolean, PRIMARY KEY (universe, symbol));
 CREATE TABLE oracle.listed (symbol text PRIMARY KEY);
+CREATE TABLE oracle.last_cap (symbol text COLLATE "C" PRIMARY KEY, cap bigint);
+CREATE TABLE oracle.jump (night int, symbol text COLLATE "C", before bigint, after bigint);
 
 CREATE VIEW oracle.figures AS
 SELECT (SELECT d FROM oracle.day) AS d, count(*) AS active, count(*) FILTER (WHERE closed = (SELECT d FROM oracle.day)) AS closed,
@@ -65,6 +67,36 @@ CREATE FUNCTION oracle.differ(got text[], wanted text[]) RETURNS text LANGUAGE s
     SELECT CASE WHEN coalesce(got, '{}') = coalesce(wanted, '{}') THEN '' ELSE format('got %s, wanted %s', got, wanted) END
 $$;
 
+-- Stocks whose cap is twice or half of what it was at the last sync; whatever caps an importer wrote in between.
+CREATE VIEW oracle.jumping AS
+SELECT s.symbol, l.cap AS before, s.cap AS after FROM oracle.stock s JOIN oracle.last_cap l USING (symbol) JOIN symbols y ON y.symbol = s.symbol
+ WHERE s.closed IS NOT NULL AND y.weighted_shares_outstanding > 0 AND (s.cap >= 2 * l.cap OR l.cap >= 2 * s.cap);
+
+-- The warnings of one code as texts, and their counts.
+CREATE FUNCTION oracle.warned(r jsonb, code text) RETURNS SETOF jsonb LANGUAGE sql AS $$
+    SELECT w->'context' FROM jsonb_array_elements(r#>'{summary,warnings}') w WHERE w->>'error_code' = code
+$$;
+CREATE FUNCTION oracle.judge_warnings(r jsonb) RETURNS TABLE (name text, wrong text) LANGUAGE sql AS $$
+    WITH top AS (SELECT * FROM oracle.jumping ORDER BY abs(after::float8 - before) DESC, symbol LIMIT 20),
+    moves AS (SELECT c.symbol, m.family, c.action FROM oracle.change c JOIN LATERAL
+                (SELECT family FROM oracle.member m WHERE m.universe = c.universe AND family IN ('sector', 'industry') LIMIT 1) m ON true),
+    back AS (SELECT c.symbol FROM oracle.change c JOIN LATERAL (SELECT reason FROM sync_changes_log l WHERE l.universe = c.universe AND l.symbol = c.symbol
+                AND l.job_id <> (SELECT job_id FROM cache_sync_runs ORDER BY committed_at DESC LIMIT 1) ORDER BY id DESC LIMIT 1) l ON l.reason = 'delisted'
+              WHERE c.action = 'added' AND c.universe IN ('all_stocks', 'all_etfs'))
+    SELECT 'the warning of caps that jump', oracle.differ(
+           (SELECT ARRAY[w->>'count'] || array_agg(concat_ws(' ', e->>'symbol', e->>'market_cap_before', e->>'market_cap') ORDER BY e->>'symbol' COLLATE "C")
+              FROM oracle.warned(r, 'market_cap_jump') w, jsonb_array_elements(w->'symbols') e GROUP BY w),
+           (SELECT ARRAY[(SELECT count(*)::text FROM oracle.jumping)] || array_agg(concat_ws(' ', symbol, before, after) ORDER BY symbol) FROM top HAVING count(*) > 0))
+    UNION ALL SELECT 'the warning of listings that rank high', oracle.differ(
+           (SELECT array_agg(concat_ws(' ', e->>'symbol', e->>'rank') ORDER BY (e->>'rank')::int) FROM oracle.warned(r, 'new_listing_rank') w, jsonb_array_elements(w->'symbols') e),
+           (SELECT array_agg(concat_ws(' ', symbol, rank) ORDER BY rank) FROM oracle.stock, oracle.day WHERE rank <= 100 AND list_date BETWEEN d - 30 AND d))
+    UNION ALL SELECT 'the count of symbols that are back', oracle.differ((SELECT ARRAY[w->>'count'] FROM oracle.warned(r, 'symbol_returned') w), (SELECT ARRAY[count(*)::text] FROM back HAVING count(*) > 0))
+    UNION ALL SELECT 'the count of symbols in another sector or industry', oracle.differ((SELECT ARRAY[w->>'count'] FROM oracle.warned(r, 'sector_changed') w),
+           (SELECT ARRAY[count(*)::text] FROM moves a WHERE action = 'added' AND EXISTS (SELECT FROM moves b WHERE b.symbol = a.symbol AND b.family = a.family AND b.action = 'removed') HAVING count(*) > 0))
+    UNION ALL SELECT 'the count of stocks without a close', oracle.differ((SELECT ARRAY[w->>'count'] FROM oracle.warned(r, 'no_trade') w),
+           (SELECT ARRAY[count(*)::text] FROM oracle.stock, oracle.day WHERE closed IS DISTINCT FROM d HAVING count(*) > 0))
+$$;
+
 -- What the recorded result tells, against the changes.
 CREATE FUNCTION oracle.judge_result(r jsonb, job text) RETURNS TABLE (name text, wrong text) LANGUAGE sql AS $$
     WITH new AS (SELECT symbol FROM oracle.change c WHERE universe = 'recent_ipos' AND action = 'added' AND NOT EXISTS (SELECT FROM oracle.listed l WHERE l.symbol = c.symbol)),
@@ -107,6 +139,7 @@ DECLARE
 BEGIN
     PERFORM oracle.fill_change();
     RETURN QUERY SELECT j.* FROM cache_sync_runs, oracle.judge_result(result, job) j WHERE job_id = job;
+    RETURN QUERY SELECT j.* FROM cache_sync_runs, oracle.judge_warnings(result) j WHERE job_id = job;
     misfit := oracle.fold_job(job);
     RETURN QUERY SELECT 'every row of every family: members, order, ranks, values', w.wrong FROM oracle.wrong_rows w
        UNION ALL SELECT 'caps are the latest close times shares; what has none keeps its own', w.wrong FROM oracle.wrong_caps w
@@ -116,6 +149,9 @@ BEGIN
     INSERT INTO oracle.listed SELECT symbol FROM oracle.member WHERE universe = 'recent_ipos' ON CONFLICT DO NOTHING;
     WITH put AS (INSERT INTO oracle.night (moment, active_stocks, total_cap) SELECT clock_timestamp(), active, total FROM oracle.figures RETURNING id)
     INSERT INTO oracle.kept SELECT id, universe, family, array_agg(symbol::text ORDER BY symbol) FROM put, oracle.member GROUP BY 1, 2, 3;
+    INSERT INTO oracle.jump SELECT (SELECT max(id) FROM oracle.night), symbol, before, after FROM oracle.jumping;
+    TRUNCATE oracle.last_cap;
+    INSERT INTO oracle.last_cap SELECT symbol, cap FROM oracle.stock;
 END
 $$;
 
