@@ -67,10 +67,13 @@ CREATE FUNCTION oracle.differ(got text[], wanted text[]) RETURNS text LANGUAGE s
     SELECT CASE WHEN coalesce(got, '{}') = coalesce(wanted, '{}') THEN '' ELSE format('got %s, wanted %s', got, wanted) END
 $$;
 
--- Stocks whose cap is twice or half of what it was at the last sync; whatever caps an importer wrote in between.
+-- Stocks whose cap is twice or half of what it was at the last sync, whatever caps an importer wrote in between; of those that
+-- were none then, what stood in symbols.
 CREATE VIEW oracle.jumping AS
-SELECT s.symbol, l.cap AS before, s.cap AS after FROM oracle.stock s JOIN oracle.last_cap l USING (symbol) JOIN symbols y ON y.symbol = s.symbol
- WHERE s.closed IS NOT NULL AND y.weighted_shares_outstanding > 0 AND (s.cap >= 2 * l.cap OR l.cap >= 2 * s.cap);
+SELECT symbol, before, after FROM (
+    SELECT s.symbol, coalesce(l.cap, CASE WHEN s.closed IS NOT NULL AND y.weighted_shares_outstanding > 0 THEN b.market_cap END) AS before, s.cap AS after
+      FROM oracle.stock s JOIN oracle.before b USING (symbol) JOIN symbols y ON y.symbol = s.symbol LEFT JOIN oracle.last_cap l ON l.symbol = s.symbol) x
+ WHERE before > 0 AND (after >= 2 * before OR before >= 2 * after);
 
 -- The warnings of one code as texts, and their counts.
 CREATE FUNCTION oracle.warned(r jsonb, code text) RETURNS SETOF jsonb LANGUAGE sql AS $$

@@ -209,6 +209,7 @@ stage_warn(struct run *r, struct cs_err *err)
                             .snap = r->snap,
                             .caps = &r->caps,
                             .diff = &r->diff,
+                            .guard = &r->guard,
                             .computed = modes[r->req->mode].caps && !r->req->as_of};
     return warn_collect(&in, &r->warnings, err);
 }

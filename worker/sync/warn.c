@@ -14,7 +14,6 @@
 
 #define CHURN_MAX 100      /* warnings of churn; further universes are named in one */
 #define SAME_FACTOR 1.2    /* price and cap moved by the same factor, within this */
-#define MOVERS_MAX 2000    /* symbols whose last cap is looked up */
 #define LOOKBACK "30 days" /* how far flapping is counted back */
 
 /* The few largest of many: symbols by weight, the rest only counted. */
@@ -186,43 +185,23 @@ add_before(const PGresult *res, void *arg)
     return true;
 }
 
-/* Symbols that moved between bands or rankings: of the others a wrong cap does no harm. */
-static json_t *
-movers(const struct diff *d)
-{
-    json_t *names = json_object();
-    for (size_t i = 0; i < d->count; i++) {
-        const struct diff_universe *u = &d->items[i];
-        bool ranks =
-            u->existed && u->sel &&
-            (u->sel->rule->family == RULES_MARKET_CAP || u->sel->rule->family == RULES_MARKET_LEADER);
-        for (size_t k = 0; ranks && k < u->added.count && json_object_size(names) < MOVERS_MAX; k++)
-            json_object_set_new(names, u->added.symbols[k], json_true());
-        for (size_t k = 0; ranks && k < u->removed.count && json_object_size(names) < MOVERS_MAX; k++)
-            json_object_set_new(names, u->removed.symbols[k], json_true());
-    }
-    return names;
-}
-
-/* The caps of the last sync stand in the row of all stocks: an importer may have overwritten the stored ones since. */
+/*
+ * The caps of the last sync stand in the row of all stocks: an importer may have overwritten the stored ones since. Not
+ * read when the market's sum is what it was: then nothing moved.
+ */
 static enum cs_rc
 caps_before(const struct warn_input *in, int64_t *caps, struct cs_err *err)
 {
     struct before before = {in->snap, caps};
-    json_t *names = movers(in->diff);
-    char *text = json_dumps(names, JSON_COMPACT);
-    enum cs_rc rc =
-        json_object_size(names)
-            ? pg_each(in->conn, "reading the caps of the last sync",
-                      "SELECT s->>'ticker', s->>'market_cap' FROM cache_entries, jsonb_array_elements(CASE "
-                      "jsonb_typeof(value->'stocks') WHEN 'array' THEN value->'stocks' END) s "
-                      "WHERE environment = $2 AND type = 'stock_universe' AND name = 'complete' AND key = "
-                      "'all_stocks' AND $1::jsonb ? (s->>'ticker')",
-                      2, (const char *[]){text, in->req->environment}, add_before, &before, err)
-            : CS_OK;
-    free(text);
-    json_decref(names);
-    return rc;
+    if (!in->guard->has_last || in->guard->last_total_cap == in->guard->total_cap)
+        return CS_OK;
+    return pg_each(
+        in->conn, "reading the caps of the last sync",
+        "SELECT s->>'ticker', s->>'market_cap' FROM cache_entries, jsonb_array_elements(CASE "
+        "jsonb_typeof(value->'stocks') WHEN 'array' THEN value->'stocks' END) s "
+        "WHERE environment = $1 AND type = 'stock_universe' AND name = 'complete' AND key = "
+        "'all_stocks' AND jsonb_typeof(s->'ticker') = 'string' AND jsonb_typeof(s->'market_cap') = 'number'",
+        1, (const char *[]){in->req->environment}, add_before, &before, err);
 }
 
 /* A split reaches the price nights before the share count: the cap is then off by the split's factor. */

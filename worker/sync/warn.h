@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "worker/sync/diff.h"
+#include "worker/sync/guard.h"
 #include "worker/sync/snapshot_load.h"
 #include "worker/sync/sync.h"
 
@@ -22,6 +23,7 @@ struct warn_input {
     const struct snapshot *snap;
     const struct snapshot_caps *caps;
     const struct diff *diff;
+    const struct guard_figures *guard;
     bool computed; /* market caps are those of this run's closes, against stored ones of the last */
 };
 
