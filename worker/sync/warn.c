@@ -342,7 +342,8 @@ ask_log(const struct warn_input *in, const char *sql, json_t *pairs, json_t **ou
     return rc;
 }
 
-#define PAIRS_MAX 500
+#define PAIRS_MAX                                                                                            \
+    10000 /* symbols of one night that are asked about; a truncated file can bring half the market back */
 
 static enum cs_rc
 returned(const struct warn_input *in, json_t *list, struct cs_err *err)
