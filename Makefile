@@ -131,6 +131,7 @@ install-files: # what is built already; an env file that is there stays
 	for m in $(MAN); do install -D -m 644 $$m $(SHARE)/man/man$${m##*.}/$${m##*/} || exit 1; done
 	test ! -e deploy/completion/cachesync.bash || \
 	    install -D -m 644 deploy/completion/cachesync.bash $(SHARE)/bash-completion/completions/cachesync
+	for p in cachesyncd cachesync-http; do ln -sf cachesync $(SHARE)/bash-completion/completions/$$p || exit 1; done
 	test ! -e deploy/completion/_cachesync || \
 	    install -D -m 644 deploy/completion/_cachesync $(DESTDIR)$(ZSHDIR)/_cachesync
 format: ## format the sources in place

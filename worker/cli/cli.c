@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "worker/cli/cli.h"
+#include "worker/cli/term.h"
 
 #define REDIS_TIMEOUT_MS 5000u
 #define SCHEMA_CODE "schema_" /* codes of a database that must be migrated: no mistake in the usage */
@@ -36,7 +37,10 @@ cli_fail(const struct cli *cli, const char *verb, const struct cs_err *err)
         free(text);
         json_decref(doc);
     } else {
-        fprintf(stderr, "cachesync %s: %s\n", verb, err->msg);
+        char *text = term_harmless(cs_xstrdup(err->msg)); /* it may hold what a server said */
+
+        fprintf(stderr, "cachesync %s: %s\n", verb, text);
+        free(text);
     }
     return exit_code(err);
 }

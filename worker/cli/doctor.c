@@ -2,7 +2,7 @@
 /*
  * doctor - the verb that checks configuration, Redis, PostgreSQL, daemons and adapter, and says what to do. Main thread.
  *
- * --fix does only what cannot lose anything: docs/operations.md lists it. Exit: 0 all well or warnings, 1 problems.
+ * --fix does only what cannot lose anything: docs/doctor.md lists it. Exit: 0 all well or warnings, 1 problems.
  */
 #include "worker/cli/doctor.h"
 

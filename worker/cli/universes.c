@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/cli/cli.h"
+#include "worker/cli/output.h"
 #include "worker/sync/ask.h"
 
 #define STATEMENT_TIMEOUT_MS 30000u
@@ -114,8 +114,11 @@ print_lines(json_t *rows)
 
     json_array_foreach(rows, i, row) for (void *at = json_object_iter(row), *next; at != NULL; at = next)
     {
+        char *text = cli_cell(json_object_iter_value(at));
+
         next = json_object_iter_next(row, at);
-        printf("%s%c", json_string_value(json_object_iter_value(at)), next != NULL ? '\t' : '\n');
+        printf("%s%c", text, next != NULL ? '\t' : '\n');
+        free(text);
     }
 }
 
