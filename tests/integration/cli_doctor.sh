@@ -37,7 +37,7 @@ is "$("$C" doctor --role king 2>&1 >/dev/null | wc -l)" 1 'a bad option is one l
 is $? 2 'a bad option: exit 2'
 
 # ---- a house in order ----
-start_redis --port "$REDIS_PORT" --bind 127.0.0.1 --appendonly yes --enable-debug-command yes
+start_redis --port "$REDIS_PORT" --bind 127.0.0.1 --appendonly yes --enable-protected-configs yes
 start_postgres
 doctor
 says database.schema problem 'no schema yet.*cachesync migrate' 'an empty database: remedy'
@@ -73,7 +73,59 @@ out=$("$C" doctor)
 like "$out" $'ok       redis.version         Redis' 'text: a line each'
 like "$(tail -1 <<<"$out")" '^0 problems, 0 warnings, [0-9]+ ok$' 'text: the sum'
 
+# ---- configuration ----
+printf 'CACHESYNC_WORKERS=2\n' >"$SCRATCH/my.env"
+chmod 644 "$SCRATCH/my.env"
+report=$("$C" --config "$SCRATCH/my.env" --json doctor)
+says config warning 'everybody can read .*my.env.*chmod' 'a file that others may read'
+chmod 640 "$SCRATCH/my.env"
+report=$("$C" --config "$SCRATCH/my.env" --json doctor)
+says config ok 'my.env' 'a file that they may not'
+echo '{"version": 1}' >"$SCRATCH/bad.json"
+CACHESYNC_RULES=$SCRATCH/bad.json doctor
+says config.rules problem 'bad.json.*rules check' 'bad rules'
+CACHESYNC_LEASE_MS=5000 CACHESYNC_JOB_TIMEOUT_S=1 doctor
+says config.times warning 'lease of 5000 ms' 'a lease beyond the deadline'
+TICKSTOCKPL_API_KEY=other,tickstock-cache-sync-2025 doctor
+says config.api_key warning 'published' 'the published key on a loopback address'
+TICKSTOCKPL_API_KEY=tickstock-cache-sync-2025 CACHESYNC_LISTEN=0.0.0.0 doctor
+says config.api_key problem 'choose another' 'the published key elsewhere'
+says adapter ok "127.0.0.1 port $HTTP_PORT" 'an adapter that listens everywhere is asked on the loopback'
+TICKSTOCKPL_API_KEY='' doctor
+says config.api_key warning 'does not start' 'no key'
+TICKSTOCKPL_API_KEY='' TICKSTOCKPL_PORT=$(free_port) doctor
+says adapter warning 'cannot connect' 'no key and no adapter: a warning'
+# What answers but is no adapter; what takes the connection and is silent; a name that does not resolve.
+odd_port=$(free_port) mute_port=$(free_port)
+perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => shift, Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { sysread $c, $b, 4096; print $c "HTTP/1.1 200 OK\r\n\r\nhello"; close $c }' "$odd_port" &
+PIDS+=($!)
+perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => shift, Listen => 5, ReuseAddr => 1) or die; push @c, $c while $c = $s->accept' "$mute_port" &
+PIDS+=($!)
+listens() { (exec 9<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+wait_until 20 'the odd server listens' listens "$odd_port"
+wait_until 20 'the mute server listens' listens "$mute_port"
+TICKSTOCKPL_PORT=$odd_port doctor
+says adapter problem 'no adapter' 'something else at its port'
+TICKSTOCKPL_PORT=$mute_port doctor
+says adapter problem 'no answer within' 'a mute server'
+CACHESYNC_LISTEN=nowhere.invalid doctor
+says adapter problem 'cannot resolve' 'a name that does not resolve'
+
 # ---- Redis ----
+redis REPLICAOF 127.0.0.1 1 >/dev/null
+doctor
+says redis.role problem 'takes no writes.*master' 'a replica'
+redis REPLICAOF NO ONE >/dev/null
+mkdir "$SCRATCH/full"
+chmod 555 "$SCRATCH/full"
+redis CONFIG SET dir "$SCRATCH/full" >/dev/null
+redis BGSAVE >/dev/null
+saved() { redis INFO persistence | grep -q 'rdb_last_bgsave_status:err'; }
+wait_until 20 'a snapshot fails' saved
+doctor
+says redis.persistence problem 'last snapshot failed' 'a failed snapshot'
+redis CONFIG SET dir "$SCRATCH" >/dev/null
+redis SAVE >/dev/null
 redis CONFIG SET maxmemory-policy allkeys-lru >/dev/null
 doctor
 says redis.eviction warning 'noeviction' 'eviction without maxmemory'
@@ -190,6 +242,13 @@ wait_until 20 'settings that lose data' sh -c "'$C' --json doctor | jq -e '.find
 sql "UPDATE ohlcv_daily SET date = date - 30"
 doctor
 says database.market problem '3[01] days old.*import newer' 'stale market data'
+sql "INSERT INTO cachesync_schema VALUES (9999, 'the future')"
+doctor
+says database.schema problem 'schema 9999 is newer.*newer program' 'a schema of the future'
+sql 'ALTER SYSTEM SET max_connections = 40'
+stop_postgres && start_postgres
+CACHESYNC_WORKERS=64 doctor
+says database.connections warning 'a daemon needs 65.*max_connections' 'too few connections'
 sql 'ALTER DATABASE tickstock SET default_transaction_read_only = on'
 doctor
 says database.settings problem 'transaction_read_only is on' 'a read-only database'
