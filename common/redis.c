@@ -52,7 +52,7 @@ struct cs_redis {
     struct event *tick, *retry;
     TAILQ_HEAD(, call) calls;
     struct script *scripts;
-    bool up, dropping, freeing;
+    bool up, dropping, freeing, too_old;
     int64_t connect_by_us;
     uint32_t backoff_ms;
     char why[256];
@@ -89,7 +89,10 @@ went_down(struct cs_redis *r, const char *why)
     event_del(r->tick);
     if (r->freeing)
         return;
-    (void)cs_err_set(&err, CS_EDOWN, "Redis: %s", *r->why ? r->why : why && *why ? why : "connection lost");
+    (void)cs_err_code(&err, CS_EDOWN, r->too_old ? "redis_too_old" : "", "Redis: %s",
+                      *r->why       ? r->why
+                      : why && *why ? why
+                                    : "connection lost");
     r->why[0] = '\0';
     uint32_t draw; /* from the system: a fleet must not come back in one beat */
     evutil_secure_rng_get_bytes(&draw, sizeof draw);
@@ -309,6 +312,7 @@ on_info(redisAsyncContext *ac, void *reply, void *arg)
     }
     if (at && sscanf(at, "redis_version:%d.%d", &major, &minor) == 2 &&
         (major < 6 || (major == 6 && minor < 2))) {
+        r->too_old = true;
         cs_redis_drop(r, "the server is older than 6.2; upgrade Redis");
         return;
     }
@@ -410,6 +414,7 @@ connect_now(struct cs_redis *r)
 {
     const struct cs_redis_addr *a = r->opts.addr;
     forget_shas(r);
+    r->too_old = false;
     r->ac = a->unix_path ? redisAsyncConnectUnix(a->unix_path) : redisAsyncConnect(a->host, a->port);
     if (!r->ac || r->ac->err) {
         char why[160];

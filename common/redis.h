@@ -53,12 +53,13 @@ struct cs_redis;
 
 struct cs_redis_opts {
     struct event_base *base;
-    const struct cs_redis_addr *addr;                     /* borrowed for life */
-    const char *name;                                     /* CLIENT SETNAME; borrowed for life; NULL: none */
-    uint32_t connect_timeout_ms;                          /* 0: 5000 */
-    uint32_t call_timeout_ms;                             /* 0: 5000; from the call to its reply */
-    void (*on_up)(void *arg);                             /* connected and greeted */
-    void (*on_down)(const struct cs_err *why, void *arg); /* also after each failed attempt */
+    const struct cs_redis_addr *addr; /* borrowed for life */
+    const char *name;                 /* CLIENT SETNAME; borrowed for life; NULL: none */
+    uint32_t connect_timeout_ms;      /* 0: 5000 */
+    uint32_t call_timeout_ms;         /* 0: 5000; from the call to its reply */
+    void (*on_up)(void *arg);         /* connected and greeted */
+    /* Also after each failed attempt. code "redis_too_old": the server is older than 6.2. */
+    void (*on_down)(const struct cs_err *why, void *arg);
 
     /* Only for a connection that subscribes: every message. */
     void (*on_message)(const char *channel, const char *payload, size_t len_bytes, void *arg);

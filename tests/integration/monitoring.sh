@@ -19,6 +19,7 @@ is "$(paste -d' ' <(sed -n 's/^ *- alert: //p' "$rules") <(sed -n 's/.*runbook: 
 ok 'the dashboard is JSON' jq -e '.uid == "cachesync" and (.panels | length) > 10' "$dashboard"
 is "$(jq -r '[.panels[].id] | group_by(.)[] | select(length > 1) | .[0]' "$dashboard")" '' 'each panel has its own id'
 is "$(jq -r '[.panels[] | .gridPos | . as {$x, $y, $w, $h} | range($x; $x + $w) as $i | range($y; $y + $h) as $j | "\($i),\($j)"] | group_by(.)[] | select(length > 1) | .[0]' "$dashboard")" '' 'no panel covers another'
+# shellcheck disable=SC2016 # Grafana's variable, not ours
 jq -r '.. | objects | .expr // empty' "$dashboard" | sed 's/\$__rate_interval/5m/g' >"$SCRATCH/expressions"
 jq -Rn '{groups: [{name: "dashboard", rules: [inputs | {record: "a:b", expr: .}]}]}' "$SCRATCH/expressions" >"$SCRATCH/dashboard-rules.json"
 # Lint complains of the same name again and again; parsing is what counts.

@@ -16,6 +16,7 @@
 #include "common/config.h"
 #include "common/redis.h"
 #include "worker/daemon/args.h"
+#include "worker/daemon/notify.h"
 #include "worker/daemon/pool.h"
 
 #define DAEMON_NAME_MAX 160
@@ -88,6 +89,7 @@ struct daemon {
     const char *database; /* "unknown", "up", "down" */
     bool redis_down_said;
     int64_t completed, failed, retried;
+    struct notify notify;
     struct event *signals[3];
 };
 
@@ -131,6 +133,9 @@ void control_on_message(const char *channel, const char *payload, size_t len_byt
 /* upkeep.c */
 void on_upkeep_tick(int fd, short what, void *arg);
 void upkeep_heartbeat(struct daemon *d);
+
+/* redis_settings.c: warn of settings of Redis that lose work */
+void redis_settings_check(struct daemon *d);
 
 /* daemon.c */
 void daemon_maybe_stop(struct daemon *d); /* leave the loop when stopping and nothing is held */

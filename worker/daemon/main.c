@@ -44,6 +44,7 @@ on_signal_stop(evutil_socket_t sig, short what, void *arg)
         return;
     }
     CS_LOG(CS_LOG_INFO, "stopping", NULL, cs_kv_i("grace_s", d->cfg.grace_s));
+    notify_send(&d->notify, "STOPPING=1");
     d->stopping = true;
     d->stop_us = cs_clock_mono_us() + d->cfg.grace_s * 1000000;
     jobs_stop(d);
@@ -92,6 +93,7 @@ on_redis_up(void *arg)
 
     CS_LOG(CS_LOG_INFO, "redis_up", NULL);
     d->redis_down_said = false;
+    redis_settings_check(d);
     upkeep_heartbeat(d);
     jobs_redis_up(d);
     intake_read(d);
@@ -102,6 +104,12 @@ on_redis_down(const struct cs_err *why, void *arg)
 {
     struct daemon *d = arg;
 
+    if (strcmp(why->code, "redis_too_old") == 0) {
+        fprintf(stderr, "cachesyncd: %s\n", why->msg);
+        d->exit_code = 2;
+        event_base_loopbreak(d->base);
+        return;
+    }
     if (!d->redis_down_said)
         CS_LOG(CS_LOG_ERROR, "redis_down", NULL, cs_kv_s("error", why->msg),
                cs_kv_s("remedy", "check REDIS_URL; trying again"));
@@ -259,7 +267,10 @@ main(int argc, char **argv)
     } else {
         CS_LOG(CS_LOG_INFO, "started", NULL, cs_kv_s("name", d.name), cs_kv_s("version", CS_VERSION),
                cs_kv_i("threads", d.cfg.workers), cs_kv_s("rules", d.rules->digest));
+        notify_open(&d.notify);
+        notify_send(&d.notify, "READY=1");
         event_base_dispatch(d.base);
+        notify_close(&d.notify);
         say_goodbye(&d);
         CS_LOG(CS_LOG_INFO, "stopped", NULL, cs_kv_i("held", (int64_t)d.held));
     }

@@ -167,6 +167,7 @@ on_upkeep_tick(int fd, short what, void *arg)
     (void)fd;
     (void)what;
     d->ticks++;
+    notify_beat(&d->notify, cs_clock_mono_us());
     deadlines(d);
     jobs_run(d);
     if (cs_redis_is_up(d->redis)) {

@@ -7,6 +7,7 @@
 #include "worker/sync/session.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "common/mem.h"
 
@@ -15,16 +16,18 @@ sync_session_new(const struct sync_opts *opts)
 {
     struct sync_session *s = cs_xcalloc(1, sizeof *s);
     s->opts = *opts;
+    s->fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }
 
 static void
-set_cancel(struct sync_session *s, PGcancel *cancel)
+set_handles(struct sync_session *s, PGcancel *cancel, int fd)
 {
     pthread_mutex_lock(&s->lock);
     PGcancel *old = s->cancel;
     s->cancel = cancel;
+    s->fd = fd;
     pthread_mutex_unlock(&s->lock);
     if (old)
         PQfreeCancel(old);
@@ -33,7 +36,7 @@ set_cancel(struct sync_session *s, PGcancel *cancel)
 void
 sync_session_drop(struct sync_session *s)
 {
-    set_cancel(s, NULL);
+    set_handles(s, NULL, -1);
     PQfinish(s->conn);
     s->conn = NULL;
 }
@@ -58,6 +61,15 @@ sync_session_cancel(struct sync_session *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+void
+sync_session_sever(struct sync_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->fd >= 0)
+        (void)shutdown(s->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&s->lock);
+}
+
 PGconn *
 session_connect(struct sync_session *s, struct cs_err *err)
 {
@@ -71,7 +83,7 @@ session_connect(struct sync_session *s, struct cs_err *err)
                                            .lock_timeout_ms = s->opts.lock_timeout_ms},
                          err);
     if (s->conn)
-        set_cancel(s, PQgetCancel(s->conn));
+        set_handles(s, PQgetCancel(s->conn), PQsocket(s->conn));
     return s->conn;
 }
 

@@ -13,8 +13,9 @@
 struct sync_session {
     struct sync_opts opts;
     PGconn *conn;         /* session's thread only */
-    pthread_mutex_t lock; /* guards cancel, which another thread may use */
+    pthread_mutex_t lock; /* guards the two below, which another thread may use */
     PGcancel *cancel;
+    int fd; /* of the live connection; -1: none */
 };
 
 /* The live connection, opened when needed; NULL with err. */

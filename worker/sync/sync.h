@@ -86,6 +86,12 @@ void sync_session_drop(struct sync_session *s); /* close the connection; the nex
  */
 void sync_session_cancel(struct sync_session *s);
 
+/*
+ * Shut the connection's socket down, from any other thread, at once: whatever the session's thread does later, it commits
+ * nothing more on it. For a thread that does not come back. Harmless without a connection.
+ */
+void sync_session_sever(struct sync_session *s);
+
 /* Cheap round trip: CS_OK, or CS_EDOWN / CS_EDB. Connects when needed. Session's thread. */
 enum cs_rc sync_session_ping(struct sync_session *s, struct cs_err *err) CS_MUSTCHECK;
 
