@@ -121,6 +121,8 @@ install-files: # what is built already; an env file that is there stays
 	install -D -m 755 $(BUILD)/cachesync $(DESTDIR)$(PREFIX)/bin/cachesync
 	install -D -m 644 -t $(SHARE)/cachesync deploy/rules/universes.json deploy/rules/universes.schema.json
 	install -D -m 644 -t $(SHARE)/cachesync/dashboard deploy/dashboard/*
+	install -D -m 644 -t $(SHARE)/cachesync deploy/postgresql/roles.sql deploy/redis/users.acl deploy/prometheus/cachesync.rules.yml \
+	    deploy/grafana/cachesync.json
 	install -d $(DESTDIR)$(UNITDIR)
 	for u in $(UNITS); do $(place) $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && chmod 644 $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
 	install -D -m 644 deploy/systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/cachesync.conf
@@ -134,6 +136,20 @@ install-files: # what is built already; an env file that is there stays
 	for p in cachesyncd cachesync-http; do ln -sf cachesync $(SHARE)/bash-completion/completions/$$p || exit 1; done
 	test ! -e deploy/completion/_cachesync || \
 	    install -D -m 644 deploy/completion/_cachesync $(DESTDIR)$(ZSHDIR)/_cachesync
+
+# ---- the Debian package: deploy/debian on a staged tree, so that nothing is built in this one ----------------------------
+STAGE = $(BUILD)/deb/cachesync-$(VERSION)
+deb: ## build the Debian package into build/
+	@sh deploy/packages.sh $(PACKAGES) debhelper fakeroot
+	rm -rf $(STAGE) $(BUILD)/deb/*.deb
+	mkdir -p $(STAGE)
+	cp -a worker common tests deploy docs Makefile README.md LICENSE $(STAGE)
+	cp -a deploy/debian $(STAGE)/debian
+	cd $(STAGE) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u BUILD dpkg-buildpackage -b -us -uc
+	cp $(BUILD)/deb/cachesync_*.deb $(BUILD)
+check-deb: deb ## install, run and purge the package in a clean root; lintian (needs root)
+	@sh deploy/packages.sh mmdebstrap lintian
+	BUILD=$(abspath $(BUILD)) tests/deb/check
 format: ## format the sources in place
 	clang-format-14 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 clean: ## remove build/
@@ -141,7 +157,7 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all unit check check-installed check-packages check-dashboard demo demo-packages run bench bench-sync buffer-study install install-files format \
+.PHONY: all unit check check-installed check-packages check-dashboard demo demo-packages run bench bench-sync buffer-study install install-files deb check-deb format \
         clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
