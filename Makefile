@@ -150,6 +150,10 @@ deb: ## build the Debian package into build/
 check-deb: deb ## install, run and purge the package in a clean root; lintian (needs root)
 	@sh deploy/packages.sh mmdebstrap lintian
 	BUILD=$(abspath $(BUILD)) tests/deb/check
+check-manifests: ## the Kubernetes manifests against its schemas, the Dockerfile with a linter (brings Node.js)
+	@sh deploy/packages.sh $$(command -v npm >/dev/null || echo nodejs npm)
+	cd tests/manifests && npm install --no-package-lock --no-audit --no-fund --silent
+	cd tests/manifests && node validate.mjs $(CURDIR)/deploy/k8s/*.yaml && npx dockerfilelint $(CURDIR)/deploy/docker/Dockerfile
 format: ## format the sources in place
 	clang-format-14 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
 clean: ## remove build/
@@ -157,7 +161,7 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: all unit check check-installed check-packages check-dashboard demo demo-packages run bench bench-sync buffer-study install install-files deb check-deb format \
+.PHONY: all unit check check-installed check-packages check-dashboard demo demo-packages run bench bench-sync buffer-study install install-files deb check-deb check-manifests format \
         clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
