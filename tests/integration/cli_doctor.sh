@@ -202,7 +202,9 @@ orphan=0b0e7a52-3f0c-4c6e-9d53-0a4f0a8f6c11 waiter=0b0e7a52-3f0c-4c6e-9d53-0a4f0
 redis HSET "$P:job:$orphan" job_id "$orphan" status running entry_id 5-5 progress '{"percentage":3}' >/dev/null
 redis HSET "$P:job:$held" job_id "$held" status running entry_id "$old-0" >/dev/null
 redis HSET "$P:job:$waiter" job_id "$waiter" status pending entry_id 6-6 coalesced_into "$held" >/dev/null
-redis ZADD "$P:jobs" 5 "$orphan" 6 "$waiter" 7 "$held" >/dev/null
+behind=0b0e7a52-3f0c-4c6e-9d53-0a4f0a8f6c14 # waits for a job that nobody has read
+redis HSET "$P:job:$behind" job_id "$behind" status pending entry_id 7-7 coalesced_into "$(job_id_of "$(redis XADD "$P:commands" '*' mode full)")" >/dev/null
+redis ZADD "$P:jobs" 5 "$orphan" 6 "$waiter" 7 "$held" 8 "$behind" >/dev/null
 doctor
 says queue.orphans warning "\\(1\\): $orphan .*--fix" 'an orphan is named, not who waits or is held'
 is "$(job_field "$orphan" status)" running 'without --fix nothing changes'
@@ -212,7 +214,7 @@ says queue.group fixed workers '--fix creates the group'
 says queue.orphans fixed "$orphan" '--fix ends the orphan'
 is "$(redis HGET "$P:job:$orphan" status) $(redis HGET "$P:job:$orphan" error_details | jq -r .code)" 'failed orphaned' 'the orphan has failed, with a code'
 is "$(redis HEXISTS "$P:job:$orphan" progress) $(redis TTL "$P:job:$orphan" | sed 's/[0-9]\+/N/')" '0 N' 'its hash expires like another'
-is "$(job_field "$waiter" status) $(job_field "$held" status)" 'pending running' '--fix leaves the others alone'
+is "$(job_field "$waiter" status) $(job_field "$held" status) $(job_field "$behind" status)" 'pending running pending' '--fix leaves the others alone'
 is "$(redis XINFO GROUPS "$P:commands" | sed -n 2p)" workers 'the group is there'
 redis DEL "$P:dead" >/dev/null
 redis SET "$P:dead" text >/dev/null

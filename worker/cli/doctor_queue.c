@@ -124,79 +124,67 @@ check_group(struct doctor *d)
 
 /* ---- orphans ---- */
 
-static bool
-end_orphan(struct doctor *d, const char *job_id)
+struct orphans {
+    size_t count;
+    char named[ORPHANS_NAMED * (CS_UUID_LEN + 1) + 1];
+};
+
+/* One page of the index from *rank on, which it moves (-1: the end). With --fix what it finds has ended. */
+static enum cs_rc
+take_page(struct doctor *d, int64_t *rank, struct orphans *o, struct cs_err *err)
 {
     static const char details[] =
         "{\"code\":\"orphaned\",\"message\":\"Its entry is gone from the command stream, so "
         "no worker could end it; send it again\"}";
-    char key[CS_KEY_MAX], when[CS_TIME_LEN + 1], retention[24];
-    const char *argv[] = {
-        cs_key_job(&d->cli->keys, job_id, key), d->cli->keys.commands, CS_GROUP, when, details, retention};
-    struct cs_reply *reply = NULL;
-    struct cs_err err = {0};
-    bool done;
-
-    cs_time_format(cs_clock_wall_ms(), when);
-    snprintf(retention, sizeof retention, "%" PRId64, d->cli->cfg.retention_days * INT64_C(86400000));
-    done = cli_eval(d->cli, &reply, &err, "worker/lua/end_orphan.lua", 2, 6, argv) == CS_OK &&
-           cs_reply_int(reply) == 1;
-    cs_reply_free(reply);
-    return done;
-}
-
-struct orphans {
-    size_t count, ended;
-    char named[ORPHANS_NAMED * (CS_UUID_LEN + 1) + 1];
-};
-
-static void
-take_orphan(struct doctor *d, struct orphans *o, const char *job_id)
-{
-    if (o->count++ < ORPHANS_NAMED) {
-        strcat(o->named, " ");
-        strncat(o->named, job_id, CS_UUID_LEN);
-    }
-    if (d->fix && end_orphan(d, job_id))
-        o->ended++;
-}
-
-static void
-check_orphans(struct doctor *d)
-{
-    char prefix[CS_KEY_MAX], from[24];
+    char prefix[CS_KEY_MAX], from[24], when[CS_TIME_LEN + 1] = "", retention[24];
     const char *argv[] = {d->cli->keys.jobs,
                           d->cli->keys.commands,
                           CS_GROUP,
                           cs_key_job(&d->cli->keys, "", prefix),
                           from,
-                          PAGE};
+                          PAGE,
+                          when,
+                          details,
+                          retention};
+    struct cs_reply *reply = NULL;
+
+    if (d->fix)
+        cs_time_format(cs_clock_wall_ms(), when);
+    snprintf(from, sizeof from, "%" PRId64, *rank);
+    snprintf(retention, sizeof retention, "%" PRId64, d->cli->cfg.retention_days * INT64_C(86400000));
+    if (cli_eval(d->cli, &reply, err, "worker/lua/end_orphans.lua", 2, 9, argv) != CS_OK)
+        return err->rc;
+    *rank = cs_reply_int(cs_reply_at(reply, 0));
+    for (size_t i = 1; i < cs_reply_len(reply); i++)
+        if (o->count++ < ORPHANS_NAMED) {
+            strcat(o->named, " ");
+            strncat(o->named, cs_reply_str(cs_reply_at(reply, i), NULL), CS_UUID_LEN);
+        }
+    cs_reply_free(reply);
+    return CS_OK;
+}
+
+static void
+check_orphans(struct doctor *d)
+{
     struct orphans o = {0};
     struct cs_err err = {0};
 
-    for (int64_t rank = 0; rank >= 0;) {
-        struct cs_reply *reply = NULL;
-
-        snprintf(from, sizeof from, "%" PRId64, rank);
-        if (cli_eval(d->cli, &reply, &err, "worker/lua/find_orphans.lua", 2, 6, argv) != CS_OK) {
-            doctor_say(d, DOCTOR_WARNING, "queue.orphans", "grant EVAL to have it checked", "not checked: %s",
+    for (int64_t rank = 0; rank >= 0;)
+        if (take_page(d, &rank, &o, &err) != CS_OK) {
+            doctor_say(d, DOCTOR_WARNING, "queue.orphans", "grant it to have it checked", "not checked: %s",
                        err.msg);
             return;
         }
-        rank = cs_reply_int(cs_reply_at(reply, 0));
-        for (size_t i = 1; i < cs_reply_len(reply); i++)
-            take_orphan(d, &o, cs_reply_str(cs_reply_at(reply, i), NULL));
-        cs_reply_free(reply);
-    }
-    if (o.ended > 0)
+    if (o.count == 0)
+        doctor_say(d, DOCTOR_OK, "queue.orphans", NULL, "every job that waits or runs has its entry");
+    else if (d->fix)
         doctor_say(d, DOCTOR_FIXED, "queue.orphans", NULL,
-                   "ended as failed, since their entries are gone (%zu):%s", o.ended, o.named);
-    else if (o.count > 0)
+                   "ended as failed, since their entries are gone (%zu):%s", o.count, o.named);
+    else
         doctor_say(d, DOCTOR_WARNING, "queue.orphans", "cachesync doctor --fix ends them as failed",
                    "jobs that wait or run by their hashes, but whose entries are gone (%zu):%s", o.count,
                    o.named);
-    else
-        doctor_say(d, DOCTOR_OK, "queue.orphans", NULL, "every job that waits or runs has its entry");
 }
 
 static void
