@@ -27,6 +27,16 @@ like "$(detail .message)" "has schema 0 and this program needs $latest" 'an olde
 sql "INSERT INTO cachesync_schema (version, name) SELECT n, 'again' FROM generate_series(1, $latest) n"
 synced full
 
+# ---- an encoding that is none
+stop_daemon
+psql -X -q -d "$DATABASE_URI" -c "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+DATABASE_URI=${DATABASE_URI/tickstock/ascii} "$BUILD/cachesync" migrate >/dev/null
+start_daemon DATABASE_URI="${DATABASE_URI/tickstock/ascii}"
+refused unsupported_encoding full
+like "$(detail .message)" "create it with ENCODING 'UTF8'" 'a database of encoding SQL_ASCII: the remedy'
+stop_daemon
+start_daemon
+
 # ---- a connection that the server closed between two syncs
 for _ in 1 2 3; do
     sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cachesyncd/%'" >/dev/null
@@ -44,6 +54,7 @@ holder=$!
 wait_until 10 'somebody holds the environment' eval "[ \"\$(sql \"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted\")\" = 1 ]"
 id=$(job_id_of "$(redis XADD "$P:commands" '*' mode full)")
 wait_until 10 'a sync waits for the environment' eval "[ \"\$(sql \"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted\")\" = 1 ]"
+is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'cachesyncd/worker-_ $id'")" 1 'pg_stat_activity says whose statement it is'
 "$BUILD/cachesync" cancel "$id" >/dev/null
 wait_until 10 'the cancelled one ends' job_is "$id" failed
 is "$(detail .code)" cancelled 'as cancelled'

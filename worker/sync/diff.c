@@ -19,14 +19,25 @@ diff_reason_name(enum diff_reason reason)
     return names[reason];
 }
 
-static void
+/* Lists are as long as the input makes them: all of this returns false when memory is short. */
+static bool
+list_room(struct diff_list *l, size_t room)
+{
+    const char **symbols = realloc(l->symbols, room * sizeof *symbols);
+    if (!symbols)
+        return false;
+    l->symbols = symbols;
+    l->room = room;
+    return true;
+}
+
+static bool
 list_add(struct diff_list *l, const char *symbol)
 {
-    if (l->count == l->room) {
-        l->room = l->room ? 2 * l->room : 16;
-        l->symbols = cs_xrealloc(l->symbols, l->room * sizeof *l->symbols);
-    }
+    if (l->count == l->room && !list_room(l, l->room ? 2 * l->room : 16))
+        return false;
     l->symbols[l->count++] = symbol;
+    return true;
 }
 
 static int
@@ -47,14 +58,17 @@ list_sort(struct diff_list *l)
     l->count = kept;
 }
 
-static struct diff_list
-members_before(const struct previous_row *row)
+static bool
+members_before(const struct previous_row *row, struct diff_list *out)
 {
-    struct diff_list l = {0};
-    for (size_t i = 0; row && i < row->member_count; i++)
-        list_add(&l, row->members[i]);
-    list_sort(&l);
-    return l;
+    size_t count = row ? row->member_count : 0;
+    if (!list_room(out, count + 1))
+        return false;
+    if (count)
+        memcpy(out->symbols, row->members, count * sizeof *out->symbols);
+    out->count = count;
+    list_sort(out);
+    return true;
 }
 
 static int
@@ -65,35 +79,38 @@ compare_ids(const void *a, const void *b)
 }
 
 /* Ids are in the order of the symbols' bytes, and integers are sorted faster than texts. */
-static struct diff_list
-members_after(const struct snapshot *snap, const struct selected *sel)
+static bool
+members_after(const struct snapshot *snap, const struct selected *sel, struct diff_list *out)
 {
-    struct diff_list l = {0};
-    if (!sel)
-        return l;
-    uint32_t *ids = cs_xmalloc(sel->count * sizeof *ids);
-    memcpy(ids, sel->ids, sel->count * sizeof *ids);
-    qsort(ids, sel->count, sizeof *ids, compare_ids);
-    for (size_t i = 0; i < sel->count; i++)
-        list_add(&l, snap->symbol[ids[i]]);
+    size_t count = sel ? sel->count : 0;
+    uint32_t *ids = malloc((count + 1) * sizeof *ids);
+    bool room = ids && list_room(out, count + 1);
+    if (room && count) {
+        memcpy(ids, sel->ids, count * sizeof *ids);
+        qsort(ids, count, sizeof *ids, compare_ids);
+    }
+    for (size_t i = 0; room && i < count; i++)
+        out->symbols[out->count++] = snap->symbol[ids[i]];
     free(ids);
-    return l;
+    return room;
 }
 
-/* What only the one and only the other sorted list has. */
-static void
+/* What only the one and only the other sorted list has; NULL: not wanted. */
+static bool
 merge(const struct diff_list *a, const struct diff_list *b, struct diff_list *only_a,
       struct diff_list *only_b)
 {
-    for (size_t i = 0, j = 0; i < a->count || j < b->count;) {
+    bool ok = true;
+    for (size_t i = 0, j = 0; ok && (i < a->count || j < b->count);) {
         int c = i == a->count ? 1 : j == b->count ? -1 : strcmp(a->symbols[i], b->symbols[j]);
         if (c < 0)
-            list_add(only_a, a->symbols[i]);
-        else if (c > 0)
-            list_add(only_b, b->symbols[j]);
+            ok = list_add(only_a, a->symbols[i]);
+        else if (c > 0 && only_b)
+            ok = list_add(only_b, b->symbols[j]);
         i += c <= 0;
         j += c >= 0;
     }
+    return ok;
 }
 
 static bool
@@ -107,7 +124,7 @@ same_order(const struct snapshot *snap, const struct previous_row *row, const st
     return true;
 }
 
-static void
+static bool
 compare_universe(const struct snapshot *snap, const struct previous_row *row, struct diff_universe *u)
 {
     u->existed = row && row->exists;
@@ -115,14 +132,16 @@ compare_universe(const struct snapshot *snap, const struct previous_row *row, st
     u->row = row;
     if (same_order(snap, row, u->sel)) {
         u->before = u->after = u->sel->count;
-        return;
+        return true;
     }
-    struct diff_list old = members_before(row), now = members_after(snap, u->sel);
-    merge(&old, &now, &u->removed, &u->added);
+    struct diff_list old = {0}, now = {0};
+    bool ok = members_before(row, &old) && members_after(snap, u->sel, &now) &&
+              merge(&old, &now, &u->removed, &u->added);
     u->before = old.count;
     u->after = now.count;
     free(old.symbols);
     free(now.symbols);
+    return ok;
 }
 
 static bool
@@ -143,11 +162,12 @@ in_mask(const char *family, uint32_t mask)
     return false;
 }
 
-static void
+static bool
 compare_all(const struct snapshot *snap, const struct previous *prev, const struct selection *sel,
             uint32_t mask, struct diff *d)
 {
-    for (size_t i = 0; i < sel->count; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < sel->count; i++) {
         const struct selected *s = &sel->items[i];
         struct rules_output outputs[RULES_OUTPUTS_MAX];
         struct diff_universe *u = &d->items[d->count++];
@@ -156,9 +176,9 @@ compare_all(const struct snapshot *snap, const struct previous *prev, const stru
         u->universe = s->key;
         u->family = rules_family_name(s->rule->family);
         u->sel = s;
-        compare_universe(snap, previous_of(prev, s->key, outputs, s->rule->output_count), u);
+        ok = compare_universe(snap, previous_of(prev, s->key, outputs, s->rule->output_count), u);
     }
-    for (size_t i = 0; i < prev->count; i++) {
+    for (size_t i = 0; ok && i < prev->count; i++) {
         const struct previous_row *row = &prev->rows[i];
         if (!row->universe || !in_mask(row->cache_type, mask) || strcmp(row->cache_type, "stats") == 0 ||
             listed(d, row->universe))
@@ -166,8 +186,15 @@ compare_all(const struct snapshot *snap, const struct previous *prev, const stru
         struct diff_universe *u = &d->items[d->count++];
         u->universe = row->universe;
         u->family = row->cache_type;
-        compare_universe(snap, previous_of(prev, row->universe, NULL, 0), u);
+        ok = compare_universe(snap, previous_of(prev, row->universe, NULL, 0), u);
     }
+    return ok;
+}
+
+static enum cs_rc
+no_memory(struct cs_err *err)
+{
+    return cs_err_set(err, CS_ENOMEM, "no memory to compare memberships");
 }
 
 /* ---- the baseline: the log put right first ---- */
@@ -203,9 +230,7 @@ add_logged(const PGresult *row, void *arg)
     if (l->at == l->d->count || strcmp(l->d->items[l->at].universe, universe) != 0)
         for (l->at = 0; l->at < l->d->count && strcmp(l->d->items[l->at].universe, universe) != 0;)
             l->at++;
-    if (l->at < l->d->count)
-        list_add(&l->lists[l->at], symbol);
-    return true;
+    return l->at == l->d->count || list_add(&l->lists[l->at], symbol);
 }
 
 static enum cs_rc
@@ -224,8 +249,9 @@ baseline(PGconn *conn, const char *environment, struct diff *d, struct cs_err *e
     for (size_t i = 0; i < d->count; i++) {
         struct diff_universe *u = &d->items[i];
         if (rc == CS_OK && to_verify(u)) {
-            struct diff_list old = members_before(u->row);
-            merge(&old, &logged.lists[i], &u->missing, &u->surplus);
+            struct diff_list old = {0};
+            if (!members_before(u->row, &old) || !merge(&old, &logged.lists[i], &u->missing, &u->surplus))
+                rc = no_memory(err);
             free(old.symbols);
         }
         free(logged.lists[i].symbols);
@@ -248,9 +274,7 @@ add_known(const PGresult *row, void *arg)
 {
     struct known *k = arg;
     const char *text = PQgetvalue(row, 0, 0), *symbol = cs_arena_strndup(k->arena, text, strlen(text));
-    if (symbol)
-        list_add(&k->list, symbol);
-    return symbol != NULL;
+    return symbol && list_add(&k->list, symbol);
 }
 
 /* Those of the leavers that have a row in symbols are delisted, the rest unknown. */
@@ -259,7 +283,6 @@ part_leavers(PGconn *conn, struct diff *d, const struct diff_list *leavers, stru
 {
     json_t *list = json_array();
     struct known known = {.arena = d->arena};
-    struct diff_list none = {0};
     for (size_t i = 0; i < leavers->count; i++)
         json_array_append_new(list, json_string(leavers->symbols[i]));
     char *text = json_dumps(list, JSON_COMPACT);
@@ -269,12 +292,10 @@ part_leavers(PGconn *conn, struct diff *d, const struct diff_list *leavers, stru
                             "jsonb_array_elements_text($1::jsonb)) ORDER BY symbol COLLATE \"C\"",
                             1, (const char *[]){text}, add_known, &known, err);
     free(text);
-    if (rc == CS_OK) {
-        merge(leavers, &known.list, &d->unknown, &none);
-        merge(leavers, &d->unknown, &d->delisted, &none);
-    }
+    if (rc == CS_OK &&
+        (!merge(leavers, &known.list, &d->unknown, NULL) || !merge(leavers, &d->unknown, &d->delisted, NULL)))
+        rc = no_memory(err);
     free(known.list.symbols);
-    free(none.symbols);
     return rc;
 }
 
@@ -296,21 +317,24 @@ static enum cs_rc
 find_reasons(PGconn *conn, const struct snapshot *snap, struct diff *d, struct cs_err *err)
 {
     struct diff_list leavers = {0};
+    bool ok = true;
     for (size_t i = 0; i < d->count; i++)
-        for (size_t k = 0; k < d->items[i].removed.count; k++)
+        for (size_t k = 0; ok && k < d->items[i].removed.count; k++)
             if (gone(snap, d->items[i].removed.symbols[k]))
-                list_add(&leavers, d->items[i].removed.symbols[k]);
+                ok = list_add(&leavers, d->items[i].removed.symbols[k]);
     list_sort(&leavers);
-    enum cs_rc rc = leavers.count ? part_leavers(conn, d, &leavers, err) : CS_OK;
+    enum cs_rc rc = !ok ? no_memory(err) : leavers.count ? part_leavers(conn, d, &leavers, err) : CS_OK;
     free(leavers.symbols);
     return rc;
 }
 
-static void
+static bool
 set_reasons(struct diff *d, struct diff_universe *u)
 {
     bool delisted = false;
-    u->reasons = cs_xcalloc(u->removed.count + 1, sizeof *u->reasons);
+    u->reasons = cs_arena_alloc(d->arena, u->removed.count + 1);
+    if (!u->reasons)
+        return false;
     for (size_t k = 0; k < u->removed.count; k++) {
         const char *symbol = u->removed.symbols[k];
         u->reasons[k] = has(&d->delisted, symbol)  ? DIFF_DELISTED
@@ -318,9 +342,8 @@ set_reasons(struct diff *d, struct diff_universe *u)
                                                    : DIFF_RULES;
         delisted |= u->reasons[k] == DIFF_DELISTED;
     }
-    if (delisted)
-        list_add(&d->delisted_universes, u->universe);
     d->total_changes += (int64_t)(u->added.count + u->removed.count);
+    return !delisted || list_add(&d->delisted_universes, u->universe);
 }
 
 enum cs_rc
@@ -330,14 +353,16 @@ diff_run(PGconn *conn, const struct snapshot *snap, const struct previous *prev,
     enum cs_rc rc;
     *d = (struct diff){.arena = cs_arena_new(CHUNK_BYTES)};
     if (!d->arena)
-        return cs_err_set(err, CS_ENOMEM, "no memory to compare memberships");
-    d->items = cs_xcalloc(sel->count + prev->count + 1, sizeof *d->items);
-    compare_all(snap, prev, sel, mask, d);
+        return no_memory(err);
+    d->items = calloc(sel->count + prev->count + 1, sizeof *d->items);
+    if (!d->items || !compare_all(snap, prev, sel, mask, d))
+        return no_memory(err);
     rc = baseline(conn, environment, d, err);
     if (rc == CS_OK)
         rc = find_reasons(conn, snap, d, err);
     for (size_t i = 0; rc == CS_OK && i < d->count; i++)
-        set_reasons(d, &d->items[i]);
+        if (!set_reasons(d, &d->items[i]))
+            rc = no_memory(err);
     return rc;
 }
 
@@ -350,7 +375,6 @@ diff_fini(struct diff *d)
         free(u->removed.symbols);
         free(u->missing.symbols);
         free(u->surplus.symbols);
-        free(u->reasons);
     }
     free(d->delisted.symbols);
     free(d->delisted_universes.symbols);

@@ -30,7 +30,7 @@ struct diff_universe {
     const struct selected *sel;     /* NULL: it goes */
     size_t before, after;           /* members */
     struct diff_list added, removed;
-    uint8_t *reasons; /* enum diff_reason of each that was removed */
+    uint8_t *reasons; /* enum diff_reason of each that was removed; in the arena */
     /* What the log does not tell yet of the members before (a first sync over existing rows, an edit from outside). */
     struct diff_list missing, surplus;
     bool existed;

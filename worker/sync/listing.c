@@ -72,11 +72,12 @@ enum cs_rc
 listing_place(const struct snapshot *snap, const struct previous *prev, struct selection *sel,
               struct cs_err *err)
 {
-    bool *is_new = cs_xcalloc(snap->count + 1, sizeof *is_new), *in = cs_xcalloc(snap->count + 1, sizeof *in);
-    enum cs_rc rc = CS_OK;
+    bool *is_new = calloc(snap->count + 1, sizeof *is_new), *in = calloc(snap->count + 1, sizeof *in);
+    enum cs_rc rc = is_new && in ? CS_OK : CS_ENOMEM;
     size_t kept = 0;
-    mark_new(snap, prev, sel, is_new);
-    for (size_t i = 0; i < sel->count; i++) {
+    if (rc == CS_OK)
+        mark_new(snap, prev, sel, is_new);
+    for (size_t i = 0; rc == CS_OK && i < sel->count; i++) {
         struct selected *s = &sel->items[i];
         bool placed = !(LISTING_FAMILIES & 1U << s->rule->family);
         if (placed || place(snap, prev, is_new, in, sel, s, &rc))
@@ -112,8 +113,8 @@ enum cs_rc
 listing_first(PGconn *conn, const struct snapshot *snap, const struct diff *d, const char *environment,
               bool **out, struct cs_err *err)
 {
-    struct first first = {snap, cs_xcalloc(snap->count + 1, sizeof *first.flags)};
-    enum cs_rc rc = CS_OK;
+    struct first first = {snap, calloc(snap->count + 1, sizeof *first.flags)};
+    enum cs_rc rc = first.flags ? CS_OK : cs_err_set(err, CS_ENOMEM, "no memory to look for new listings");
     for (size_t i = 0; rc == CS_OK && i < d->count; i++) {
         const struct diff_universe *u = &d->items[i];
         if (!u->sel || u->sel->rule->family != RULES_IPO || !u->added.count)

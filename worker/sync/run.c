@@ -41,6 +41,7 @@ static const struct {
 
 struct run {
     PGconn *conn;
+    const char *application_name;
     const struct sync_rules *rules;
     const struct sync_request *req;
     struct sync_result *res;
@@ -72,13 +73,32 @@ computes(const struct run *r)
     return modes[r->req->mode].caps || r->req->as_of;
 }
 
+/* The server converts its texts to UTF-8, which all that is written from here on relies on; SQL_ASCII it hands over as it is. */
+static enum cs_rc
+check_encoding(PGconn *conn, struct cs_err *err)
+{
+    const char *encoding = PQparameterStatus(conn, "server_encoding");
+    if (!encoding || strcmp(encoding, "SQL_ASCII") != 0)
+        return CS_OK;
+    return cs_err_code(
+        err, CS_EINVAL, "unsupported_encoding",
+        "the database has encoding SQL_ASCII, whose texts may be anything; create it with ENCODING "
+        "'UTF8' and restore into that");
+}
+
 /* The schema must be this program's: an older one lacks tables, a newer one may mean them differently. */
 static enum cs_rc
-check_schema(PGconn *conn, struct cs_err *err)
+check_schema(const struct run *r, struct cs_err *err)
 {
+    PGconn *conn = r->conn;
     PGresult *res = NULL;
-    enum cs_rc rc = pg_query(conn, "reading the schema version",
-                             "SELECT coalesce(max(version), 0) FROM cachesync_schema", 0, NULL, &res, err);
+    char name[100]; /* who looks at pg_stat_activity sees whose statement it is */
+    snprintf(name, sizeof name, "%s %s", r->application_name, r->req->job_id);
+    enum cs_rc rc =
+        pg_query(conn, "reading the schema version",
+                 "SELECT coalesce(max(version), 0), set_config('application_name', $1, true) FROM "
+                 "cachesync_schema",
+                 1, (const char *[]){name}, &res, err);
     int latest = migrate_latest();
     int version = rc == CS_OK ? (int)strtol(PQgetvalue(res, 0, 0), NULL, 10) : latest;
     PQclear(res);
@@ -115,7 +135,9 @@ stage_begin(struct run *r, struct cs_err *err)
         return cs_err_set(err, CS_EDOWN, "fail point before BEGIN");
     enum cs_rc rc = pg_exec(r->conn, "BEGIN", "BEGIN", err);
     if (rc == CS_OK)
-        rc = check_schema(r->conn, err);
+        rc = check_encoding(r->conn, err);
+    if (rc == CS_OK)
+        rc = check_schema(r, err);
     if (rc == CS_OK)
         rc = pg_query(r->conn, "waiting for other syncs of the environment",
                       "SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext($1))", 1,
@@ -268,11 +290,13 @@ stage_commit(struct run *r, struct cs_err *err)
                               r->started_at,
                               r->now};
     json_t *doc = report_build(&in);
+    char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
     enum cs_rc rc;
-    if (r->req->dry_run) {
+    if (!text) {
+        rc = cs_err_set(err, CS_ENOMEM, "no memory to record the result");
+    } else if (r->req->dry_run) {
         rc = pg_exec(r->conn, "ROLLBACK", "ROLLBACK", err);
     } else {
-        char *text = json_dumps(doc, JSON_COMPACT);
         const char *params[] = {r->req->job_id,
                                 cs_mode_name(r->req->mode),
                                 r->req->environment,
@@ -292,8 +316,8 @@ stage_commit(struct run *r, struct cs_err *err)
             rc = pg_exec(r->conn, "COMMIT", "COMMIT", err);
         if (rc == CS_OK && CS_FAILPOINT("sync.after_commit"))
             rc = cs_err_set(err, CS_EDOWN, "fail point after COMMIT");
-        free(text);
     }
+    free(text);
     if (rc == CS_OK)
         r->res->doc = doc;
     else
@@ -372,6 +396,7 @@ sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sy
     err = err ? err : &own;
     *res = (struct sync_result){0};
     cs_time_format(req->now_ms, r.started_at);
+    r.application_name = s->opts.application_name ? s->opts.application_name : "cachesync";
     r.conn = session_connect(s, err);
     enum cs_rc rc = r.conn ? run_stages(&r, err) : err->rc;
     if (rc == CS_EDB && strcmp(err->sqlstate, "57014") == 0)

@@ -28,14 +28,15 @@ struct sync_opts {
 
 /* Where a running sync is. Called on the session's thread; must return at once. */
 struct sync_progress {
-    const char *task;      /* static: "snapshot", "market_cap_update", "theme_rebalancing", "apply" ... */
-    int percent;           /* 0..100, never falls */
-    int64_t total_symbols; /* 0 until known */
-    int64_t processed;
+    const char
+        *task;   /* static, a phase of docs/sync.md: "snapshot", "market_cap_update", "apply" ... "done" */
+    int percent; /* 0..100, never falls */
+    int64_t total_symbols; /* before the snapshot is read: what the server's statistics say of the table */
+    int64_t processed;     /* percent of it; never falls */
 };
 
 struct sync_request {
-    const char *job_id; /* lower-case UUID; also names the backend: application_name "... <job_id>" */
+    const char *job_id; /* lower-case UUID; named in the backend's application_name while it runs */
     enum cs_mode mode;
     bool force;
     bool dry_run;
@@ -63,7 +64,8 @@ struct sync_request {
  *      "ipos":      [{"symbol","universe","list_date","sector","market_cap"}, ...],
  *      "delistings": {"removed_count","symbols":[],"universes":[]} or null
  *   },
- *   "warnings": [{"severity","error_code","message","context":{}}, ...]   each is one event on tickstock:errors,
+ *   "warnings": [{"severity","error_code","message","context":{}}, ...]   each is one event on tickstock:errors;
+ *                                                     summary.warnings has those of severity info too,
  *   "summary": {"families":{},"market_caps":{},"guard":{},"timings_ms":{},"warnings":[...],"diff":{} (dry run only)}
  * }
  */
@@ -106,7 +108,8 @@ enum cs_rc sync_session_ping(struct sync_session *s, struct cs_err *err) CS_MUST
  *          CS_EDOWN      no connection, or lost before COMMIT was sent or with its outcome unknown: try again, the run row tells
  *          CS_EDB        PostgreSQL said no: err->sqlstate
  *          CS_ECANCELED  stopped() said so, or the statement was cancelled from outside
- *          CS_EINVAL     schema missing or too old: code schema_missing; too new: schema_too_new
+ *          CS_EINVAL     schema missing or too old: code schema_missing; too new: schema_too_new;
+ *                        encoding SQL_ASCII: unsupported_encoding
  *          CS_ENOMEM     market too large for memory; a jsonb value beyond 256 MiB: code value_too_large
  */
 enum cs_rc sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sync_request *req,

@@ -233,7 +233,9 @@ cap_jumps(const struct warn_input *in, json_t *list, struct cs_err *err)
     json_t *symbols;
     if (!in->computed || in->limits->cap_jump_factor < 1)
         return CS_OK;
-    int64_t *before = cs_xcalloc(in->snap->count + 1, sizeof *before);
+    int64_t *before = calloc(in->snap->count + 1, sizeof *before);
+    if (!before)
+        return cs_err_set(err, CS_ENOMEM, "no memory to compare market caps");
     enum cs_rc rc = caps_before(in, before, err);
     for (uint32_t id = 0; id < in->snap->count; id++) {
         if (!before[id] && (in->snap->flags[id] & SNAPSHOT_PRICED))
