@@ -4,7 +4,6 @@
  */
 #include "worker/sync/rules.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +111,9 @@ rules_key(const char *text, size_t len_bytes, char *out)
 static bool
 word_byte(char c)
 {
-    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+    unsigned char u = (unsigned char)c, lower = u | 0x20;
+
+    return (lower >= 'a' && lower <= 'z') || (u >= '0' && u <= '9') || u >= 0x80;
 }
 
 /* A phrase may begin or end where not both neighbours belong to one word. */
@@ -125,22 +126,22 @@ edge(const char *text, size_t len_bytes, size_t at)
 bool
 rules_words_match(const struct rules_texts *phrases, const char *text, size_t len_bytes)
 {
-    bool inside = false; /* a word that began before */
+    bool inside = false;   /* a word that began before */
+    uint64_t initials = 0; /* of the phrases, case aside: few words get past them */
 
+    for (size_t p = 0; p < phrases->count; p++)
+        initials |= 1ULL << ((phrases->items[p][0] | 0x20) & 63);
     for (size_t at = 0; at < len_bytes; at++) {
         bool word = word_byte(text[at]), begins = word && !inside;
-        int first = tolower((unsigned char)text[at]);
 
         inside = word;
-        if (!begins) /* a phrase begins with a letter or digit */
+        if (!begins ||
+            !(initials >> ((text[at] | 0x20) & 63) & 1)) /* a phrase begins with a letter or digit */
             continue;
         for (size_t p = 0; p < phrases->count; p++) {
             const char *phrase = phrases->items[p];
-            size_t n;
+            size_t n = strlen(phrase);
 
-            if (tolower((unsigned char)phrase[0]) != first)
-                continue;
-            n = strlen(phrase);
             if (n <= len_bytes - at && strncasecmp(phrase, text + at, n) == 0 &&
                 edge(text, len_bytes, at + n))
                 return true;

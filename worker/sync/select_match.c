@@ -276,7 +276,7 @@ name_figures(const struct match *m, uint32_t id, char *out, size_t len)
     snprintf(out, len, "name \"%s\"", m->snap->name[id]);
 }
 
-/* Cheap ones first. */
+/* Cheap ones first. The asset is always set and always the first, so that match_row need not look for it. */
 static const struct match_condition conditions[] = {
     {"asset", false, false, always, asset_holds, asset_figures},
     {"cap_min", false, true, cap_min_set, cap_min_holds, cap_min_figures},
@@ -307,7 +307,9 @@ match_row(const struct match *m, uint32_t id)
 {
     bool alternatives = m->filter->any_of_lists, found = !alternatives;
 
-    for (uint32_t i = 0; i < m->count; i++) {
+    if (!asset_holds(m, id))
+        return false;
+    for (uint32_t i = 1; i < m->count; i++) {
         const struct match_condition *c = m->set[i];
 
         if (alternatives && c->list) {

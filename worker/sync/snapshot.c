@@ -25,12 +25,13 @@
     "CASE WHEN s.industry = 'Unknown' THEN '' ELSE coalesce(s.industry, '') END, "                           \
     "coalesce(nullif(s.exchange, ''), s.primary_exchange, ''), coalesce(s.market, ''), "                     \
     "coalesce(s.etf_type, ''), coalesce(s.issuer, ''), s.type, s.market_cap, "                               \
-    "CASE WHEN s.weighted_shares_outstanding > 0 AND c.close > 0 AND c.close <> 'NaN' "                      \
+    "CASE WHEN s.weighted_shares_outstanding > 0 "                                                           \
     "THEN round(c.close::numeric * s.weighted_shares_outstanding::numeric) END, "                            \
     "CASE WHEN s.aum_millions <> 'NaN' THEN trunc(s.aum_millions * 1000000) END, "                           \
     "CASE WHEN s.list_date BETWEEN " DATES " THEN s.list_date - date '1970-01-01' END, "                     \
-    "CASE WHEN c.close > 0 AND c.close <> 'NaN' THEN c.date - date '1970-01-01' END, s.active "              \
-    "FROM %s s LEFT JOIN LATERAL (SELECT o.date, o.close FROM ohlcv_daily o "                                \
+    "CASE WHEN c.close IS NOT NULL THEN c.date - date '1970-01-01' END, s.active "                           \
+    "FROM %s s LEFT JOIN LATERAL (SELECT o.date, CASE WHEN o.close > 0 AND o.close <> 'NaN' THEN o.close "   \
+    "END AS close FROM ohlcv_daily o "                                                                       \
     "WHERE o.symbol = s.symbol AND o.date BETWEEN " DATES " %s ORDER BY o.date DESC LIMIT 1) c ON true "     \
     "ORDER BY s.symbol COLLATE \"C\") TO STDOUT"
 
