@@ -9,6 +9,8 @@
 #include <time.h>
 
 #define DAY_MS INT64_C(86400000)
+#define FIRST_MS INT64_C(-2208988800000)     /* 1900-01-01T00:00:00.000Z */
+#define LAST_MS INT64_C(253402300799999)     /* 9999-12-31T23:59:59.999Z */
 #define MAX_WALL_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 #define MIN_WALL_MS INT64_C(-62167219200000) /* 0000-01-01 */
 
@@ -173,7 +175,10 @@ cs_time_parse(const char *text, int64_t *wall_ms)
     if (!read_date(&p, &d) || !literal(&p, 'T') || !read_time(&p, &ms) || !read_zone(&p, &offset_ms) ||
         *p != '\0')
         return CS_EINVAL;
-    *wall_ms = days_from_date(d) * DAY_MS + ms - offset_ms;
+    ms += days_from_date(d) * DAY_MS - offset_ms;
+    if (ms < FIRST_MS || ms > LAST_MS) /* an offset can leave the years that have a text */
+        return CS_EINVAL;
+    *wall_ms = ms;
     return CS_OK;
 }
 

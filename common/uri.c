@@ -283,6 +283,7 @@ cs_uri_masked(const char *uri)
         if (p == start) {
             n += (size_t)sprintf(out + n, MASK);
             p = end;
+            start = NULL; /* an empty password ends where it starts */
         } else if (strncasecmp(p, "password", 8) == 0 && p[8 + strspn(p + 8, " \t")] == '=') {
             size_t head = 9 + strspn(p + 8, " \t");
 

@@ -24,3 +24,25 @@ valgrind: check-packages ## the suite under valgrind's memcheck (slow)
 	+$(MAKE) --no-print-directory all unit
 	sh tests/support/valgrind-build $(abspath $(BUILD)) $(CURDIR)/build/valgrind
 	BUILD=$(CURDIR)/build/valgrind sh tests/run $(or $(TESTS),unit/ integration/)
+
+# ---- fuzzing: tests/fuzz/fuzz_<name>.c with its corpus beside it; `make check` replays the corpora without a fuzzer -------
+FUZZ_S ?= 60
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_MAIN ?= $(BUILD)/obj/tests/fuzz/replay.o
+FUZZ_SAN := address,undefined
+fuzz_links = $(patsubst %,$(BUILD)/obj/%.o,$(shell sed -n 's,^/\* link: \(.*\) \*/$$,\1,p' tests/fuzz/fuzz_$(1).c))
+unit: $(FUZZ)
+fuzz-programs: $(FUZZ)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $$(call fuzz_links,$$*) $(FUZZ_MAIN)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(FUZZ_LDFLAGS) -o $@ $^ $(LIBS_sync) $(LIBS_common)
+fuzz: check-packages ## libFuzzer on every target, FUZZ_S=60 seconds each, two at a time (FUZZ_NAMES=uri: some)
+	+$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang-14 SAN=fuzzer-no-link,$(FUZZ_SAN) FUZZ_MAIN= \
+	    FUZZ_LDFLAGS=-fsanitize=fuzzer,$(FUZZ_SAN) fuzz-programs
+	sh tests/fuzz/run libfuzzer build/fuzz/fuzz $(FUZZ_S) $(FUZZ_NAMES)
+fuzz-afl: check-packages ## AFL++ on every target, FUZZ_S=60 seconds each, two at a time (FUZZ_NAMES=uri: some)
+	@sh deploy/packages.sh afl++
+	+AFL_QUIET=1 AFL_USE_ASAN=1 AFL_USE_UBSAN=1 $(MAKE) --no-print-directory BUILD=build/afl CC=afl-clang-fast HARDEN=-fPIE OPT='-O1 -g' \
+	    FUZZ_MAIN= FUZZ_LDFLAGS=-fsanitize=fuzzer fuzz-programs
+	sh tests/fuzz/run afl build/afl/fuzz $(FUZZ_S) $(FUZZ_NAMES)
+.PHONY: asan tsan valgrind fuzz fuzz-afl fuzz-programs

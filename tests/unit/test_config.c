@@ -258,6 +258,7 @@ Test(config, masked_uris)
     } known[] = {
         {"postgresql:///tickstock", "postgresql:///tickstock"},
         {"postgresql://u:pw@h:5432/db", "postgresql://u:***@h:5432/db"},
+        {"postgresql://u:@h:5432/db", "postgresql://u:***@h:5432/db"},
         {"postgresql://u@h:5432/db", "postgresql://u@h:5432/db"},
         {"postgresql://h:5432/db?user=u&password=pw&sslmode=require",
          "postgresql://h:5432/db?user=u&password=***&sslmode=require"},
