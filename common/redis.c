@@ -22,6 +22,7 @@
 #include "common/embed.h"
 #include "common/failpoint.h"
 #include "common/mem.h"
+#include "common/resolve.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
@@ -49,6 +50,7 @@ struct script {
 struct cs_redis {
     struct cs_redis_opts opts;
     redisAsyncContext *ac;
+    struct cs_resolve *resolving;
     struct event *tick, *retry;
     TAILQ_HEAD(, call) calls;
     struct script *scripts;
@@ -61,6 +63,7 @@ struct cs_redis {
 };
 
 static void connect_now(struct cs_redis *r);
+static void on_address(const char *address, const char *why, void *arg);
 
 static void
 arm(struct event *ev, uint32_t ms)
@@ -121,6 +124,11 @@ on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     int64_t now = cs_clock_mono_us();
     struct call *c;
+    if (r->resolving && now > r->connect_by_us) {
+        cs_resolve_cancel(r->resolving);
+        on_address(NULL, "the name service does not answer within the time-out", r);
+        return;
+    }
     if (!r->dropping && !r->up && now > r->connect_by_us)
         cs_redis_drop(r, "no connection within the time-out");
     TAILQ_FOREACH(c, &r->calls, next)
@@ -134,7 +142,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
             went_down(r, "connection dropped");
         return;
     }
-    if (r->ac)
+    if (r->ac || r->resolving)
         arm(r->tick, TICK_MS);
 }
 
@@ -410,26 +418,49 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+attach(struct cs_redis *r, redisAsyncContext *ac)
+{
+    if (!ac || ac->err) {
+        char why[160];
+        snprintf(why, sizeof why, "%s", ac ? ac->errstr : "no memory");
+        if (ac)
+            redisAsyncFree(ac);
+        went_down(r, why);
+        return;
+    }
+    r->ac = ac;
+    ac->data = r;
+    redisLibeventAttach(ac, r->opts.base);
+    redisAsyncSetConnectCallback(ac, on_connect);
+    redisAsyncSetDisconnectCallback(ac, on_disconnect);
+}
+
+static void
+on_address(const char *address, const char *why, void *arg)
+{
+    struct cs_redis *r = arg;
+    char text[200];
+    r->resolving = NULL;
+    if (address) {
+        attach(r, redisAsyncConnect(address, r->opts.addr->port));
+        return;
+    }
+    snprintf(text, sizeof text, "%s: %s", r->opts.addr->host, why);
+    went_down(r, text);
+}
+
+static void
 connect_now(struct cs_redis *r)
 {
     const struct cs_redis_addr *a = r->opts.addr;
     forget_shas(r);
     r->too_old = false;
-    r->ac = a->unix_path ? redisAsyncConnectUnix(a->unix_path) : redisAsyncConnect(a->host, a->port);
-    if (!r->ac || r->ac->err) {
-        char why[160];
-        snprintf(why, sizeof why, "%s", r->ac ? r->ac->errstr : "no memory");
-        if (r->ac)
-            redisAsyncFree(r->ac);
-        went_down(r, why);
-        return;
-    }
-    r->ac->data = r;
     r->connect_by_us = cs_clock_mono_us() + (int64_t)r->opts.connect_timeout_ms * 1000;
-    redisLibeventAttach(r->ac, r->opts.base);
-    redisAsyncSetConnectCallback(r->ac, on_connect);
-    redisAsyncSetDisconnectCallback(r->ac, on_disconnect);
     arm(r->tick, TICK_MS);
+    if (a->unix_path)
+        attach(r, redisAsyncConnectUnix(a->unix_path));
+    else
+        r->resolving = cs_resolve_start(r->opts.base, a->host, on_address, r);
 }
 
 struct cs_redis *
@@ -454,6 +485,7 @@ cs_redis_free(struct cs_redis *r)
         return;
     r->freeing = true;
     r->up = false;
+    cs_resolve_cancel(r->resolving);
     if (r->ac)
         redisAsyncFree(r->ac);
     event_free(r->tick);

@@ -44,6 +44,21 @@ start_daemon DATABASE_URI=postgresql:///nowhere NOTIFY_SOCKET="$SCRATCH/nobody.s
 wait_until 10 'a socket that nobody reads is a warning' grep -q notify_refused "$SCRATCH/daemon.log"
 stop_daemon
 
+# ---- host names are resolved beside the loop
+: >"$SCRATCH/daemon.log"
+env REDIS_URL=redis://no-such-host.invalid:6379 "$BUILD/cachesyncd" >>"$SCRATCH/daemon.log" 2>&1 &
+DAEMON_PID=$!
+PIDS+=("$DAEMON_PID")
+wait_until 30 'a name that nobody knows is named' grep -q 'redis_down error="Redis: no-such-host.invalid: ' "$SCRATCH/daemon.log"
+kill -TERM "$DAEMON_PID"
+wait "$DAEMON_PID"
+is $? 0 'and the daemon still stops when told'
+port=$((22000 + $$ % 20000))
+redis CONFIG SET port "$port" >/dev/null
+start_daemon DATABASE_URI=postgresql:///nowhere REDIS_URL="redis://localhost:$port"
+pass 'a name that is known leads to the server'
+stop_daemon
+
 # ---- a server that is too old, played by one that says so
 cat >"$SCRATCH/old.pl" <<'END'
 use IO::Socket::UNIX;

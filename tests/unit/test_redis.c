@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: common/redis common/redis_reply common/embed embed common/mem common/log common/clock common/err */
+/* link: common/redis common/resolve common/redis_reply common/embed embed common/mem common/log common/clock common/err */
 #include "common/redis.h"
 
 #include <criterion/criterion.h>
