@@ -12,3 +12,13 @@ lint-openapi: ## lint worker/http/openapi.json (brings a linter from npm)
 	@sh deploy/packages.sh $$(command -v npm >/dev/null || echo nodejs npm)
 	npx --yes @redocly/cli@2 lint --skip-rule=info-license-url worker/http/openapi.json
 .PHONY: lint-openapi
+
+BENCH_TOOLS := $(BUILD)/bench/evhttp_hello
+$(BENCH_TOOLS): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -levent
+bench-http: ## the adapter under load, beside a bare evhttp server and Redis (brings wrk)
+	@sh deploy/packages.sh $(PACKAGES) redis-server redis-tools curl jq wrk
+	+$(MAKE) --no-print-directory all $(BENCH_TOOLS)
+	BUILD=$(abspath $(BUILD)) tests/bench/bench-http
+.PHONY: bench-http
