@@ -11,42 +11,43 @@
 
 #include "common/json.h"
 
-enum type { TEXT, INTEGER, NUMBER, BOOLEAN, JSON };
-
-static const struct {
-    const char *name;
-    enum type type;
-} table[] = {
-    {"job_id", TEXT},           {"entry_id", TEXT},
-    {"command", TEXT},          {"mode", TEXT},
-    {"force", BOOLEAN},         {"dry_run", BOOLEAN},
-    {"environment", TEXT},      {"as_of", TEXT},
-    {"triggered_by", TEXT},     {"status", TEXT},
-    {"created_at", TEXT},       {"start_time", TEXT},
-    {"end_time", TEXT},         {"duration_seconds", NUMBER},
-    {"attempts", INTEGER},      {"worker", TEXT},
-    {"progress", JSON},         {"error_details", JSON},
-    {"total_changes", INTEGER}, {"universes_updated", JSON},
-    {"summary", JSON},          {"coalesced_into", TEXT},
+#define F(name, type)                                                                                        \
+    {                                                                                                        \
+#name, sizeof #name - 1, type                                                                        \
+    }
+const struct cs_job_field cs_job_fields[CS_JOB_FIELDS] = {
+    F(job_id, CS_JOB_TEXT),           F(entry_id, CS_JOB_TEXT),
+    F(command, CS_JOB_TEXT),          F(mode, CS_JOB_TEXT),
+    F(force, CS_JOB_BOOLEAN),         F(dry_run, CS_JOB_BOOLEAN),
+    F(environment, CS_JOB_TEXT),      F(as_of, CS_JOB_TEXT),
+    F(triggered_by, CS_JOB_TEXT),     F(status, CS_JOB_TEXT),
+    F(created_at, CS_JOB_TEXT),       F(start_time, CS_JOB_TEXT),
+    F(end_time, CS_JOB_TEXT),         F(duration_seconds, CS_JOB_NUMBER),
+    F(attempts, CS_JOB_INTEGER),      F(worker, CS_JOB_TEXT),
+    F(progress, CS_JOB_JSON),         F(error_details, CS_JOB_JSON),
+    F(total_changes, CS_JOB_INTEGER), F(universes_updated, CS_JOB_JSON),
+    F(summary, CS_JOB_JSON),          F(coalesced_into, CS_JOB_TEXT),
 };
+#undef F
 
 static json_t *
-typed(enum type type, const struct cs_field *f)
+typed(enum cs_job_type type, const struct cs_field *f)
 {
     char text[64];
-    if (type == JSON)
+    if (type == CS_JOB_JSON)
         return json_loadb(f->value, f->value_len, JSON_DECODE_ANY, NULL);
-    if (type == TEXT)
+    if (type == CS_JOB_TEXT)
         return json_stringn(f->value, f->value_len);
     if (!f->value_len || f->value_len >= sizeof text)
         return NULL;
     memcpy(text, f->value, f->value_len);
     text[f->value_len] = '\0';
     char *end;
-    json_t *value = type == NUMBER    ? json_real(strtod(text, &end))
-                    : type == INTEGER ? json_integer(strtoll(text, &end, 10))
-                                      : json_boolean(strcmp(text, "1") == 0 || strcmp(text, "true") == 0);
-    if (type != BOOLEAN && *end) {
+    json_t *value = type == CS_JOB_NUMBER ? json_real(strtod(text, &end))
+                    : type == CS_JOB_INTEGER
+                        ? json_integer(strtoll(text, &end, 10))
+                        : json_boolean(strcmp(text, "1") == 0 || strcmp(text, "true") == 0);
+    if (type != CS_JOB_BOOLEAN && *end) {
         json_decref(value);
         return NULL;
     }
@@ -59,13 +60,13 @@ cs_job_to_json(const struct cs_field *fields, size_t count)
     if (!count)
         return NULL;
     json_t *job = json_object();
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    for (size_t i = 0; i < CS_JOB_FIELDS; i++) {
         json_t *value = NULL;
         for (size_t k = 0; k < count && !value; k++)
-            if (strlen(table[i].name) == fields[k].name_len &&
-                memcmp(table[i].name, fields[k].name, fields[k].name_len) == 0)
-                value = typed(table[i].type, &fields[k]);
-        json_object_set_new(job, table[i].name, value ? value : json_null());
+            if (cs_job_fields[i].name_len == fields[k].name_len &&
+                memcmp(cs_job_fields[i].name, fields[k].name, fields[k].name_len) == 0)
+                value = typed(cs_job_fields[i].type, &fields[k]);
+        json_object_set_new(job, cs_job_fields[i].name, value ? value : json_null());
     }
     const char *status = json_string_value(json_object_get(job, "status"));
     if (!status || strcmp(status, cs_status_name(CS_STATUS_RUNNING)) != 0)

@@ -6,6 +6,7 @@
 #define CS_COMMON_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
@@ -18,5 +19,9 @@ char *cs_json_dump(const json_t *value);
 
 /* Parse a whole text of at most max_bytes, depth as jansson's. New reference, or NULL with err (line and column). */
 json_t *cs_json_parse(const char *text, size_t len_bytes, size_t max_bytes, struct cs_err *err);
+
+/* json_valid.c: whether text is one whole JSON value (RFC 8259), nested at most 128 deep, with no NUL in its strings; builds
+ * nothing. What cs_json_parse takes is valid. */
+bool cs_json_valid(const char *text, size_t len_bytes);
 
 #endif

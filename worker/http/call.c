@@ -86,6 +86,7 @@ http_call_drop(struct http_call *call)
         http_conn_attach(call->conn, NULL);
     json_decref(call->result);
     http_metrics_free(call->metrics);
+    text_fini(&call->text);
     free(call);
     app->calls--;
 }

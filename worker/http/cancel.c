@@ -17,10 +17,7 @@ on_redis_cancelled(struct http_call *call, size_t index, const struct cs_reply *
 static void
 cancel_found(struct http_call *call)
 {
-    const char *text = json_string_value(json_object_get(call->result, "status"));
-    enum cs_status status;
-
-    if (text && cs_status_parse(text, &status) && cs_status_final(status)) {
+    if (cs_status_final(call->job_status)) {
         http_reply_error(call, 409, "already_ended",
                          "The job has ended already; there is nothing to cancel.");
         return;

@@ -8,13 +8,23 @@
 
 #include "common/job.h"
 #include "worker/http/http.h"
+#include "worker/http/job_text.h"
 
 enum { LIMIT, OFFSET, TOTAL };
 enum { Q_IDS, Q_TOTAL };
 
-static const char *const columns[] = {"job_id",           "mode",         "status",
-                                      "created_at",       "start_time",   "end_time",
-                                      "duration_seconds", "triggered_by", "error_details"};
+/* What a row shows of a job, then whether it has error_details, the last one. */
+static const struct cs_job_field columns[] = {
+    {"job_id", 6, CS_JOB_TEXT},
+    {"mode", 4, CS_JOB_TEXT},
+    {"status", 6, CS_JOB_TEXT},
+    {"created_at", 10, CS_JOB_TEXT},
+    {"start_time", 10, CS_JOB_TEXT},
+    {"end_time", 8, CS_JOB_TEXT},
+    {"duration_seconds", 16, CS_JOB_NUMBER},
+    {"triggered_by", 12, CS_JOB_TEXT},
+    {"error_details", 13, CS_JOB_JSON},
+};
 #define COLUMNS (sizeof columns / sizeof columns[0])
 
 static bool
@@ -31,43 +41,41 @@ read_number(struct http_slice query, const char *name, int64_t low, int64_t high
     return *value >= low && *value <= high;
 }
 
+static bool
+has_errors(const struct cs_reply *details)
+{
+    const char *text = cs_reply_str(details, NULL);
+
+    return text && *text && strcmp(text, "null") != 0;
+}
+
 static void
 on_redis_row(struct http_call *call, size_t index, const struct cs_reply *reply)
 {
-    struct cs_field fields[COLUMNS];
-    size_t count = 0;
-    json_t *job, *row;
+    struct text *out = &call->text;
 
     (void)index;
-    for (size_t i = 0; i < COLUMNS; i++) {
-        struct cs_field f = {columns[i], strlen(columns[i]), NULL, 0};
-
-        f.value = cs_reply_str(cs_reply_at(reply, i), &f.value_len);
-        if (f.value)
-            fields[count++] = f;
-    }
-    job = cs_job_to_json(fields, count);
-    if (!job)
+    if (!cs_reply_str(cs_reply_at(reply, 0), NULL))
         return; /* expired since the index was read */
-    row = json_object();
+    text_add(out, out->at[out->len - 1] == '[' ? "{" : ",{", out->at[out->len - 1] == '[' ? 1 : 2);
     for (size_t i = 0; i + 1 < COLUMNS; i++) {
-        json_t *value = json_object_get(job, columns[i]);
+        struct cs_field value = {columns[i].name, columns[i].name_len, NULL, 0};
 
-        json_object_set_new(row, columns[i], value ? json_incref(value) : json_null());
+        value.value = cs_reply_str(cs_reply_at(reply, i), &value.value_len);
+        http_job_member(out, &columns[i], value.value ? &value : NULL);
+        text_add(out, ",", 1);
     }
-    json_t *details = json_object_get(job, "error_details");
-    json_object_set_new(row, "has_errors", json_boolean(details && !json_is_null(details)));
-    json_array_append_new(call->result, row);
-    json_decref(job);
+    text_puts(out,
+              has_errors(cs_reply_at(reply, COLUMNS - 1)) ? "\"has_errors\":true}" : "\"has_errors\":false}");
 }
 
 static void
 reply_page(struct http_call *call)
 {
-    http_reply_json(call, 200,
-                    json_pack("{s:O,s:I,s:I,s:I}", "jobs", call->result, "total",
-                              (json_int_t)call->number[TOTAL], "limit", (json_int_t)call->number[LIMIT],
-                              "offset", (json_int_t)call->number[OFFSET]));
+    text_printf(&call->text, "],\"total\":%lld,\"limit\":%lld,\"offset\":%lld}",
+                (long long)call->number[TOTAL], (long long)call->number[LIMIT],
+                (long long)call->number[OFFSET]);
+    http_reply(call, 200, "application/json", call->text.at, call->text.len);
 }
 
 static void
@@ -79,7 +87,8 @@ ask_row(struct http_call *call, const char *job_id)
     if (cs_uuid_normalize(job_id, strlen(job_id), id) != CS_OK)
         return;
     argv[1] = cs_key_job(&call->app->keys, id, key);
-    memcpy(argv + 2, columns, sizeof columns);
+    for (size_t i = 0; i < COLUMNS; i++)
+        argv[2 + i] = columns[i].name;
     http_ask(call, 2 + COLUMNS, argv);
 }
 
@@ -102,13 +111,12 @@ on_redis_page(struct http_call *call, size_t index, const struct cs_reply *reply
 static void
 ask_rows(struct http_call *call)
 {
-    json_t *ids = call->result, *id;
+    json_t *id;
     size_t i;
 
-    call->result = json_array();
+    text_puts(&call->text, "{\"jobs\":[");
     http_expect(call, on_redis_row, reply_page);
-    json_array_foreach(ids, i, id) ask_row(call, json_string_value(id));
-    json_decref(ids);
+    json_array_foreach(call->result, i, id) ask_row(call, json_string_value(id));
 }
 
 void

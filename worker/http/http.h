@@ -68,7 +68,12 @@ struct http_call {
     http_handler *on_down; /* instead of the 503 when Redis is away; may be NULL */
     /* What a handler collects between its replies. */
     http_handler *on_job, *on_unknown;
-    json_t *result;               /* owned */
+    json_t *result;   /* owned */
+    struct text text; /* owned */
+    /* Of the job that http_job_find has found. */
+    bool found;
+    enum cs_status job_status;
+    enum cs_mode job_mode;
     struct http_metrics *metrics; /* owned */
     int64_t number[4];
     size_t asked;
@@ -111,6 +116,7 @@ void http_reply_error(struct http_call *call, int status, const char *code, cons
 /* The same with Retry-After. */
 void http_reply_retry(struct http_call *call, int status, const char *code, const char *message,
                       int64_t after_s);
+bool http_text_dump(struct text *out, const json_t *value); /* false: not UTF-8 somewhere */
 void http_reply_header(struct http_call *call, const char *name, const char *value);
 
 /* auth.c. Keys are never logged. accepts returns which key it is, or -1. */
@@ -128,7 +134,7 @@ int64_t http_rate_wait(struct http_rate *rate, int key, const struct http_addres
 /* metrics.c: what a call for /metrics has collected; NULL is fine. */
 void http_metrics_free(struct http_metrics *metrics);
 
-/* status.c: look call->job_id up; then on_job with call->result. An unknown one goes to call->on_unknown, or is
+/* status.c: look call->job_id up; then on_job with its JSON in call->text, its status and its mode. An unknown one goes to call->on_unknown, or is
  * answered 404. */
 void http_job_find(struct http_call *call, http_handler *on_job);
 

@@ -161,13 +161,19 @@ on_json(const char *bytes, size_t len, void *text)
     return 0;
 }
 
+bool
+http_text_dump(struct text *out, const json_t *value)
+{
+    return json_dump_callback(value, on_json, out, JSON_COMPACT | JSON_REAL_PRECISION(15)) == 0;
+}
+
 void
 http_reply_json(struct http_call *call, int status, json_t *body)
 {
     struct text *text = &call->app->body;
 
     text_clear(text);
-    if (call->conn && json_dump_callback(body, on_json, text, JSON_COMPACT | JSON_REAL_PRECISION(15)) != 0) {
+    if (!http_text_dump(text, body)) {
         json_decref(body);
         http_reply_error(call, 500, "internal", "The answer could not be written; see the adapter's log.");
         return;

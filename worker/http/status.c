@@ -3,9 +3,11 @@
  * status - one job by its id: its hash, or the entry that no worker has read yet. Loop thread.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/job.h"
 #include "worker/http/http.h"
+#include "worker/http/job_text.h"
 
 static void
 take_entry(struct http_call *call, const struct cs_reply *entries)
@@ -25,8 +27,13 @@ take_entry(struct http_call *call, const struct cs_reply *entries)
     (void)rc;
     free(fields);
     /* With a job id of its own the entry is another job; a cancel is none. */
-    if (call->cmd.verb != CS_VERB_CANCEL && call->cmd.job_id[0] == '\0')
-        call->result = cs_job_pending_json(call->job_id, &id, &call->cmd);
+    call->found = call->cmd.verb != CS_VERB_CANCEL && call->cmd.job_id[0] == '\0';
+    if (!call->found)
+        return;
+    call->job_status = CS_STATUS_PENDING;
+    call->job_mode = call->cmd.mode;
+    call->result = cs_job_pending_json(call->job_id, &id, &call->cmd);
+    http_text_dump(&call->text, call->result);
 }
 
 static void
@@ -35,7 +42,15 @@ take_hash(struct http_call *call, const struct cs_reply *hash)
     size_t count;
     struct cs_field *fields = http_fields(hash, &count);
 
-    call->result = cs_job_to_json(fields, count);
+    call->found = count > 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(fields[i].name, "status") == 0)
+            (void)cs_status_parse(fields[i].value, &call->job_status);
+        else if (strcmp(fields[i].name, "mode") == 0)
+            (void)cs_mode_parse(fields[i].value, &call->job_mode);
+    }
+    if (call->found)
+        http_job_text(&call->text, fields, count);
     free(fields);
 }
 
@@ -45,14 +60,14 @@ on_redis_both(struct http_call *call, size_t index, const struct cs_reply *reply
     if (index + 1 != call->asked)
         return; /* OK, QUEUED */
     take_hash(call, cs_reply_at(reply, 0));
-    if (!call->result)
+    if (!call->found)
         take_entry(call, cs_reply_at(reply, 1));
 }
 
 static void
 found_or_not(struct http_call *call)
 {
-    if (call->result)
+    if (call->found)
         call->on_job(call);
     else if (call->on_unknown)
         call->on_unknown(call);
@@ -69,7 +84,7 @@ ask_both(struct http_call *call)
     struct cs_entry_id id;
     char key[CS_KEY_MAX], entry[CS_ENTRY_ID_LEN + 1];
 
-    if (call->result || cs_uuid_to_entry(call->job_id, &id) != CS_OK) {
+    if (call->found || cs_uuid_to_entry(call->job_id, &id) != CS_OK) {
         found_or_not(call);
         return;
     }
@@ -101,7 +116,7 @@ http_job_find(struct http_call *call, http_handler *on_job)
 static void
 reply_job(struct http_call *call)
 {
-    http_reply_json(call, 200, json_incref(call->result));
+    http_reply(call, 200, "application/json", call->text.at, call->text.len);
 }
 
 void

@@ -19,19 +19,23 @@ reply_accepted(struct http_call *call, const char *job_id)
     snprintf(location, sizeof location, STATUS_PATH "%.36s", job_id);
     snprintf(message, sizeof message, "Cache synchronization (%s) started", mode);
     http_reply_header(call, "Location", location);
-    http_reply_json(
-        call, 202,
-        json_pack("{s:b,s:s,s:s,s:s}", "success", 1, "job_id", job_id, "mode", mode, "message", message));
+    text_puts(&call->text, "{\"success\":true,\"job_id\":\"");
+    text_puts(&call->text, job_id);
+    text_puts(&call->text, "\",\"mode\":\"");
+    text_puts(&call->text, mode);
+    text_puts(&call->text, "\",\"message\":\"");
+    text_puts(&call->text, message);
+    text_puts(&call->text, "\"}");
+    http_reply(call, 202, "application/json", call->text.at, call->text.len);
 }
 
 /* The mode is that of the job which the key has started, if it is still known. */
 static void
 reply_repeated(struct http_call *call)
 {
-    const char *mode = json_string_value(json_object_get(call->result, "mode"));
-
-    if (mode)
-        (void)cs_mode_parse(mode, &call->cmd.mode);
+    text_clear(&call->text);
+    if (call->found)
+        call->cmd.mode = call->job_mode;
     reply_accepted(call, call->job_id);
 }
 
