@@ -115,6 +115,11 @@ Test(select, members_are_in_order_and_within_limits)
         {RULE("sector", "top_{key}", "\"select\":{\"asset\":\"stock\"},\"per\":\"sector\"")
              OUT("sector_leaders", "top_{key}"),
          "top_oil_and_gas:AC top_tech:B", NULL},
+        {RULE("market_leader", "top_tech", "\"select\":{\"asset\":\"stock\"},\"limit\":1")
+             OUT("market_leaders", "top_tech") "," RULE("sector", "top_{key}",
+                                                        "\"select\":{\"asset\":\"stock\"},\"per\":\"sector\"")
+                 OUT("sector_leaders", "top_{key}"),
+         "top_tech:B top_oil_and_gas:AC top_tech_sector:B", NULL},
         {RULE("sector", "top_{key}", "\"select\":{\"asset\":\"stock\"},\"per\":\"sector\",\"per_limit\":1")
              OUT("sector_leaders", "top_{key}"),
          "top_oil_and_gas:AC", NULL},

@@ -15,9 +15,9 @@
 #include "common/failpoint.h"
 #include "common/mem.h"
 #include "worker/sync/apply.h"
+#include "worker/sync/begin.h"
 #include "worker/sync/guard.h"
 #include "worker/sync/listing.h"
-#include "worker/sync/migrate.h"
 #include "worker/sync/report.h"
 #include "worker/sync/session.h"
 #include "worker/sync/stats.h"
@@ -60,7 +60,7 @@ struct run {
     int64_t expected, processed; /* symbols */
     int64_t caps_changed;
     char started_at[CS_TIME_LEN + 1]; /* the caller's clock */
-    char now[CS_TIME_LEN + 1];        /* of begin_sql */
+    char now[CS_TIME_LEN + 1];        /* of begin_sync */
 };
 
 typedef enum cs_rc stage_fn(struct run *r, struct cs_err *err);
@@ -73,89 +73,18 @@ computes(const struct run *r)
     return modes[r->req->mode].caps || r->req->as_of;
 }
 
-/* The server converts its texts to UTF-8, which all that is written from here on relies on; SQL_ASCII it hands over as it is. */
-static enum cs_rc
-check_encoding(PGconn *conn, struct cs_err *err)
-{
-    const char *encoding = PQparameterStatus(conn, "server_encoding");
-    if (!encoding || strcmp(encoding, "SQL_ASCII") != 0)
-        return CS_OK;
-    return cs_err_code(
-        err, CS_EINVAL, "unsupported_encoding",
-        "the database has encoding SQL_ASCII, whose texts may be anything; create it with ENCODING "
-        "'UTF8' and restore into that");
-}
-
-/* The schema must be this program's: an older one lacks tables, a newer one may mean them differently. */
-static enum cs_rc
-check_schema(const struct run *r, struct cs_err *err)
-{
-    PGconn *conn = r->conn;
-    PGresult *res = NULL;
-    char name[100]; /* who looks at pg_stat_activity sees whose statement it is */
-    snprintf(name, sizeof name, "%s %s", r->application_name, r->req->job_id);
-    enum cs_rc rc =
-        pg_query(conn, "reading the schema version",
-                 "SELECT coalesce(max(version), 0), set_config('application_name', $1, true) FROM "
-                 "cachesync_schema",
-                 1, (const char *[]){name}, &res, err);
-    int latest = migrate_latest();
-    int version = rc == CS_OK ? (int)strtol(PQgetvalue(res, 0, 0), NULL, 10) : latest;
-    PQclear(res);
-    if (rc == CS_EDB && strcmp(err->sqlstate, "42P01") == 0)
-        return cs_err_code(err, CS_EINVAL, "schema_missing",
-                           "the database lacks our tables; run: cachesync migrate");
-    if (version < latest)
-        return cs_err_code(err, CS_EINVAL, "schema_missing",
-                           "the database has schema %d and this program needs %d; run: cachesync migrate",
-                           version, latest);
-    if (version > latest)
-        return cs_err_code(err, CS_EINVAL, "schema_too_new",
-                           "the database has schema %d and this program knows %d; use a newer program",
-                           version, latest);
-    return rc;
-}
-
-/*
- * One instant dates all that a sync writes. It is taken from the server under the lock, and later than the last
- * sync's even if a clock was set back, so that the log folds in the order of the syncs.
- */
-static const char begin_sql[] =
-    "SELECT to_char(greatest(date_trunc('milliseconds', clock_timestamp()), (SELECT max(committed_at) + "
-    "interval '1 ms' FROM cache_sync_runs WHERE environment = $1)) AT TIME ZONE 'UTC', "
-    "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), (SELECT result::text FROM cache_sync_runs WHERE job_id = $2), "
-    "(SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass('symbols'))";
-
 static enum cs_rc
 stage_begin(struct run *r, struct cs_err *err)
 {
-    const char *params[] = {r->req->environment, r->req->job_id};
-    PGresult *res = NULL;
-    if (CS_FAILPOINT("sync.before_begin"))
-        return cs_err_set(err, CS_EDOWN, "fail point before BEGIN");
-    enum cs_rc rc = pg_exec(r->conn, "BEGIN", "BEGIN", err);
-    if (rc == CS_OK)
-        rc = check_encoding(r->conn, err);
-    if (rc == CS_OK)
-        rc = check_schema(r, err);
-    if (rc == CS_OK)
-        rc = pg_query(r->conn, "waiting for other syncs of the environment",
-                      "SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext($1))", 1,
-                      params, NULL, err);
-    if (rc == CS_OK && CS_FAILPOINT("sync.after_lock"))
-        rc = cs_err_set(err, CS_EDOWN, "fail point after the lock");
-    if (rc == CS_OK)
-        rc = pg_query(r->conn, "looking for the run", begin_sql, 2, params, &res, err);
-    if (rc == CS_OK)
-        snprintf(r->now, sizeof r->now, "%s", PQgetvalue(res, 0, 0));
-    if (rc == CS_OK)
-        r->expected = strtoll(PQgetvalue(res, 0, 2), NULL, 10);
-    if (rc == CS_OK && !PQgetisnull(res, 0, 1)) {
-        r->res->doc = json_loads(PQgetvalue(res, 0, 1), 0, NULL);
-        r->res->replayed = r->res->doc != NULL;
-    }
-    PQclear(res);
-    return rc;
+    struct begin_result begin = {0};
+    enum cs_rc rc = begin_sync(r->conn, r->application_name, r->req, &begin, err);
+    if (rc != CS_OK)
+        return rc;
+    memcpy(r->now, begin.now, sizeof r->now);
+    r->expected = begin.expected_symbols;
+    r->res->doc = begin.stored;
+    r->res->replayed = begin.stored != NULL;
+    return CS_OK;
 }
 
 static enum cs_rc

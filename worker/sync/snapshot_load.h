@@ -31,6 +31,9 @@ struct snapshot_opts {
     struct step step;
 };
 
+/* The statement: a COPY of the columns that snapshot.c names. Gives a string to free(); NULL when memory is short. */
+char *snapshot_statement(PGconn *conn, const struct snapshot_opts *opts);
+
 /*
  * Load the market.
  * out      gives a snapshot to snapshot_free.
