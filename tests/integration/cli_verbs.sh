@@ -60,6 +60,18 @@ dead requeue no id|dead requeue 1-1 abc
 dead list limit|dead list --limit 10001
 dead list operand|dead list all
 migrate version|migrate --to x
+migrate unknown|migrate --down
+migrate operand|migrate now
+members nothing|members
+members two|members top_50 top_10
+members unknown|members top_50 --now
+rules nothing|rules
+rules unknown|rules mend
+rules explain nothing|rules explain
+doctor role|doctor --role king
+top interval|top --interval 0
+global option|--frob
+no configuration|--config /nonexistent/file stats
 TABLE
 is "$(redis EXISTS "$P:commands")" 0 'bad values send nothing'
 

@@ -23,6 +23,7 @@ for format in json text; do
     bad=$(run_job mode $'side\nways level=error job=forged')
     evil=$(run_job mode themes force 1 triggered_by $'x"}\n{"event":"forged"}')
     curl -s -H "X-API-Key: $TICKSTOCKPL_API_KEY" "http://127.0.0.1:$port/api/processing/cache-sync/status/$good?%0Aforged=1" >/dev/null
+    sent=$(curl -s -X POST -H "X-API-Key: $TICKSTOCKPL_API_KEY" "http://127.0.0.1:$port/api/processing/cache-sync/trigger" | jq -r .job_id)
     kill -HUP "$DAEMON_PID"
     wait_until 20 "$format: rules are read again" grep -q rules_loaded "$SCRATCH/daemon.log"
     kill "$adapter"
@@ -45,6 +46,7 @@ for format in json text; do
     ok "$format: the start of a job names it" grep -q "^job_started|$good|info" "$SCRATCH/events"
     ok "$format: a failed job is a warning" grep -q "^job_finished|$bad|warn" "$SCRATCH/events"
     ok "$format: a request about a job names it" grep -q "^request|$good|debug" "$SCRATCH/events"
+    ok "$format: a trigger names the job that it started" grep -q "^request|$sent|debug" "$SCRATCH/events"
     ok "$format: start and stop" grep -qE '^stopped\|' "$SCRATCH/events"
 done
 finish

@@ -156,8 +156,8 @@ on_redis_reply(const struct cs_reply *reply, void *arg)
     } else {
         call->unavailable = true;
         if (reply)
-            CS_LOG(CS_LOG_ERROR, "redis_error", NULL, cs_kv_s("message", cs_reply_str(reply, NULL)),
-                   cs_kv_s("request_id", call->request_id));
+            CS_LOG(CS_LOG_ERROR, "redis_error", call->job_id[0] ? call->job_id : NULL,
+                   cs_kv_s("message", cs_reply_str(reply, NULL)), cs_kv_s("request_id", call->request_id));
     }
     call_settle(call);
 }

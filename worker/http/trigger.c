@@ -54,7 +54,6 @@ on_redis_enqueued(struct http_call *call, size_t index, const struct cs_reply *r
     const char *what = cs_reply_str(cs_reply_at(reply, 0), NULL);
     const char *value = cs_reply_str(cs_reply_at(reply, 1), NULL);
     struct cs_entry_id entry;
-    char job_id[CS_UUID_LEN + 1];
 
     (void)index;
     if (!what || !value)
@@ -63,8 +62,8 @@ on_redis_enqueued(struct http_call *call, size_t index, const struct cs_reply *r
         http_reply_retry(call, 429, "backlog_full", "Too many commands wait already; try again later.", 5);
     else if (strcmp(what, "known") == 0)
         reply_known(call, value);
-    else if (cs_entry_id_parse(value, &entry) == CS_OK && cs_uuid_from_entry(&entry, job_id) == CS_OK)
-        reply_accepted(call, job_id);
+    else if (cs_entry_id_parse(value, &entry) == CS_OK && cs_uuid_from_entry(&entry, call->job_id) == CS_OK)
+        reply_accepted(call, call->job_id);
 }
 
 void
