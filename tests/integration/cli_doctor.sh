@@ -160,7 +160,7 @@ limited --role producer
 says redis.rights problem 'XADD P:commands' 'keys count as rights'
 is "$(redis XLEN "$P:commands") $(redis EXISTS "$P:idem:x" "$P:job:x" "$P:worker:x")" '0 0' 'asking for rights runs nothing'
 # Every command of the scripts is in the list of rights.
-for command in $(grep -ohE "redis\.p?call\('[A-Z]+'" "$ROOT"/worker/lua/*.lua | grep -oE "'[A-Z]+'" | tr -d "'" | sort -u); do
+for command in $(grep -ohE "(redis\.p?call|try)\('[A-Z]+'" "$ROOT"/worker/lua/*.lua | grep -oE "'[A-Z]+'" | tr -d "'" | sort -u); do
     ok "rights: $command of the scripts is in the list" grep -qE "\"${command}[ \"]" "$ROOT/worker/cli/doctor_acl.c"
 done
 
