@@ -22,8 +22,6 @@
 #define SHOWN "%.120s"
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
-extern char **environ;
-
 enum key_type { TYPE_TEXT, TYPE_INT, TYPE_INT32, TYPE_BOOL, TYPE_REDIS_URL };
 
 struct key {

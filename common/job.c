@@ -42,7 +42,7 @@ typed(enum cs_job_type type, const struct cs_field *f)
         return NULL;
     memcpy(text, f->value, f->value_len);
     text[f->value_len] = '\0';
-    char *end;
+    char *end = text;
     json_t *value = type == CS_JOB_NUMBER ? json_real(strtod(text, &end))
                     : type == CS_JOB_INTEGER
                         ? json_integer(strtoll(text, &end, 10))

@@ -35,8 +35,7 @@ cs_json_text(const char *bytes, size_t len_bytes)
 char *
 cs_json_dump(const json_t *value)
 {
-    char *text =
-        json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | JSON_REAL_PRECISION(15));
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
     if (text == NULL)
         abort();

@@ -10,9 +10,9 @@
 
 #include <stddef.h>
 
-void *cs_xmalloc(size_t len_bytes);
-void *cs_xcalloc(size_t count, size_t len_bytes);
-void *cs_xrealloc(void *p, size_t len_bytes);
+void *cs_xmalloc(size_t len_bytes) __attribute__((returns_nonnull));
+void *cs_xcalloc(size_t count, size_t len_bytes) __attribute__((returns_nonnull));
+void *cs_xrealloc(void *p, size_t len_bytes) __attribute__((returns_nonnull));
 char *cs_xstrdup(const char *s); /* NULL gives NULL */
 char *cs_xstrndup(const char *s, size_t len_bytes);
 char *cs_xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

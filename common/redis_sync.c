@@ -64,9 +64,11 @@ cs_redis_sync_open(struct cs_redis_sync **out, const struct cs_redis_addr *addr,
     cs_redis_addr_format(addr, s->where, sizeof s->where);
     s->c = addr->unix_path ? redisConnectUnixWithTimeout(addr->unix_path, tv)
                            : redisConnectWithTimeout(addr->host, addr->port, tv);
-    enum cs_rc rc = !s->c       ? cs_err_set(err, CS_ENOMEM, "no memory for a connection")
-                    : s->c->err ? lost(s, err)
-                                : CS_OK;
+    if (!s->c) {
+        free(s);
+        return cs_err_set(err, CS_ENOMEM, "no memory for a connection");
+    }
+    enum cs_rc rc = s->c->err ? lost(s, err) : CS_OK;
     if (rc == CS_OK) {
         (void)redisSetTimeout(s->c, tv);
         rc = greet(s, addr, err);

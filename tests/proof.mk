@@ -17,7 +17,9 @@ asan: check-packages ## the suite with AddressSanitizer, UBSan and leaks
 tsan: check-packages ## the programs under the integration load, and a stress of the thread pool, with ThreadSanitizer
 	+$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread all build/tsan/stress_pool
 	BUILD=$(CURDIR)/build/tsan sh tests/run $(or $(TESTS),integration/)
-unit: $(BUILD)/stress_pool
+unit: $(BUILD)/stress_pool $(BUILD)/sweep_alloc
+$(BUILD)/sweep_alloc: $(call obj,tests/stress/sweep_alloc.c $(COMMON) $(SYNC)) $(BUILD)/obj/embed.o
+	$(CC) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ $(LIBS_sync) $(LIBS_common)
 $(BUILD)/stress_pool: $(call obj,tests/stress/stress_pool.c worker/daemon/pool.c $(COMMON) $(SYNC)) $(BUILD)/obj/embed.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_sync) $(LIBS_common)
 valgrind: check-packages ## the suite under valgrind's memcheck (slow)
@@ -46,3 +48,18 @@ fuzz-afl: check-packages ## AFL++ on every target, FUZZ_S=60 seconds each, two a
 	    FUZZ_MAIN= FUZZ_LDFLAGS=-fsanitize=fuzzer fuzz-programs
 	sh tests/fuzz/run afl build/afl/fuzz $(FUZZ_S) $(FUZZ_NAMES)
 .PHONY: asan tsan valgrind fuzz fuzz-afl fuzz-programs
+
+# ---- coverage ---------------------------------------------------------------------------------------------------------
+coverage: check-packages ## lines and branches that the suite runs: 85 % and 75 % demanded of each folder
+	@sh deploy/packages.sh gcovr
+	+$(MAKE) --no-print-directory BUILD=build/coverage CC='gcc --coverage -fprofile-update=atomic' OPT='-O0 -g' HARDEN=-fPIE all unit
+	find build/coverage -name '*.gcda' -delete
+	-BUILD=$(CURDIR)/build/coverage sh tests/run unit/ fuzz/ integration/
+	sh tests/support/coverage build/coverage
+.PHONY: coverage
+
+# ---- static analysis --------------------------------------------------------------------------------------------------
+analyze: check-packages ## gcc -fanalyzer, clang-tidy (.clang-tidy) and cppcheck, all clean
+	@sh deploy/packages.sh clang-tidy-14 cppcheck
+	sh tests/support/analyze '$(CPPFLAGS)'
+.PHONY: analyze

@@ -122,7 +122,7 @@ cli_fields_object(const struct cs_reply *reply)
     size_t count;
     struct cs_field *fields = cli_fields(reply, &count);
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; fields != NULL && i < count; i++)
         json_object_set_new(object, fields[i].name, cs_json_text(fields[i].value, fields[i].value_len));
     free(fields);
     return object;

@@ -76,12 +76,12 @@ format_about(struct watch *w, const json_t *job, const json_t *progress, double 
     long long total = json_integer_value(json_object_get(progress, "total_symbols"));
     char *task = cli_cell(json_object_get(progress, "current_task")), done_text[32], total_text[32], eta[40];
     char *status = cli_cell(json_object_get(job, "status"));
-    int n;
 
     if (!json_is_object(progress)) {
-        n = snprintf(out, bytes, "%.16s", status);
+        snprintf(out, bytes, "%.16s", status);
     } else {
-        n = snprintf(out, bytes, "%.40s", task);
+        int n = snprintf(out, bytes, "%.40s", task);
+
         if (total > 0)
             n += snprintf(out + n, bytes - (size_t)n, "  %s/%s symbols",
                           cli_grouped(json_integer_value(json_object_get(progress, "processed")), done_text),

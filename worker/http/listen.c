@@ -106,7 +106,7 @@ descriptor_found(struct http_app *app)
 static bool
 accept_one(struct http_app *app, int listener)
 {
-    struct sockaddr_storage from;
+    struct sockaddr_storage from = {0};
     socklen_t len = sizeof from;
     struct http_address address;
     int fd, on = 1;

@@ -320,7 +320,7 @@ enum cs_rc
 sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sync_request *req,
          struct sync_result *res, struct cs_err *err)
 {
-    struct cs_err own;
+    struct cs_err own = {0};
     struct run r = {.rules = rules, .req = req, .res = res, .timings = json_object()};
     err = err ? err : &own;
     *res = (struct sync_result){0};
