@@ -1,9 +1,7 @@
 // Kubernetes' own schemas over each document of the files named. Prints one line a document and 'N passed, N failed'.
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { parseAllDocuments } from "yaml";
 
-const require = createRequire(import.meta.url);
 let passed = 0;
 let failed = 0;
 
@@ -12,7 +10,7 @@ for (const file of process.argv.slice(2)) {
         const object = document.toJS();
         const schemas = object.apiVersion.startsWith("keda.sh/") ? "@kubernetes-models/keda" : "kubernetes-models";
         try {
-            const Model = require(`${schemas}/${object.apiVersion}/${object.kind}`)[object.kind];
+            const Model = (await import(`${schemas}/${object.apiVersion}/${object.kind}`))[object.kind];
             new Model(object).validate();
             passed += 1;
             console.log(`ok - ${object.kind} ${object.metadata.name}`);
