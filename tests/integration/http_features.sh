@@ -115,6 +115,15 @@ if start_adapter CACHESYNC_LISTEN=::1; then
     is "$(curl -s -m 10 -g -o /dev/null -w '%{http_code}' "http://[::1]:$PORT/none")" 401 'IPv6'
     stop_adapter
 fi
+PORT=$(free_port)
+if start_adapter CACHESYNC_LISTEN=::; then
+    is "$(status_with /none)" 401 ':: takes IPv4 as well'
+    stop_adapter
+fi
+PORT=$(free_port)
+start_adapter CACHESYNC_LISTEN=localhost
+is "$(status_with /none)" 401 'localhost is 127.0.0.1, whatever else'
+stop_adapter
 like "$(env TICKSTOCKPL_PORT="$PORT" TICKSTOCKPL_API_KEY=k CACHESYNC_LISTEN=256.1.1.1 "$BUILD/cachesync-http" 2>&1)" 'CACHESYNC_LISTEN=256.1.1.1: .*name an address' 'an address that is none'
 like "$(env TICKSTOCKPL_PORT="$PORT" TICKSTOCKPL_API_KEY=k CACHESYNC_LISTEN=192.0.2.1 "$BUILD/cachesync-http" 2>&1)" 'cannot listen on 192.0.2.1' 'an address of another host'
 env TICKSTOCKPL_PORT="$PORT" TICKSTOCKPL_API_KEY=tickstock-cache-sync-2025 "$BUILD/cachesync-http" >"$SCRATCH/published.log" 2>&1 &

@@ -135,7 +135,7 @@ on_listener_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static bool
-listen_on(struct http_app *app, const struct addrinfo *at)
+listen_on(struct http_app *app, const struct addrinfo *at, bool alone)
 {
     int on = 1, send_bytes = SEND_BYTES,
         fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -145,7 +145,7 @@ listen_on(struct http_app *app, const struct addrinfo *at)
         return false;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
-    if (at->ai_family == AF_INET6)
+    if (at->ai_family == AF_INET6 && !alone) /* alone, :: takes IPv4 as well */
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
         int why = errno;
@@ -201,7 +201,7 @@ http_listen(struct http_app *app, struct cs_err *err)
                           app->cfg.listen, gai_strerror(failed));
     for (const struct addrinfo *at = found; at && app->conns.listener_count < HTTP_LISTENERS_MAX;
          at = at->ai_next)
-        if (!listen_on(app, at))
+        if (!listen_on(app, at, !found->ai_next))
             why = errno;
     freeaddrinfo(found);
     if (app->conns.listener_count > 0)
