@@ -33,8 +33,7 @@ sync_night() {
     sql 'SELECT oracle.remember()' >/dev/null
     before=$(written)
     run_job mode full >"$SCRATCH/job" &
-    sql 'SELECT oracle.compute()' >/dev/null
-    verdict=$(sql "SELECT oracle.verdict('$day', 3650)")
+    verdict=$(psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$DATABASE_URI" -c 'SELECT oracle.compute()' -c "SELECT oracle.verdict('$day', 3650)" | tail -1)
     wait $!
     ID=$(cat "$SCRATCH/job")
     is "$(job_field "$ID" status) $(job_field "$ID" error_details | jq -r .code 2>/dev/null)" "${verdict:+failed }${verdict:-completed }" "$title: the checks say what SQL says"

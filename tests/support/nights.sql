@@ -81,10 +81,11 @@ CREATE FUNCTION oracle.warned(r jsonb, code text) RETURNS SETOF jsonb LANGUAGE s
 $$;
 CREATE FUNCTION oracle.judge_warnings(r jsonb) RETURNS TABLE (name text, wrong text) LANGUAGE sql AS $$
     WITH top AS (SELECT * FROM oracle.jumping ORDER BY abs(after::float8 - before) DESC, symbol LIMIT 20),
-    moves AS (SELECT c.symbol, m.family, c.action FROM oracle.change c JOIN LATERAL
-                (SELECT family FROM oracle.member m WHERE m.universe = c.universe AND family IN ('sector', 'industry') LIMIT 1) m ON true),
-    back AS (SELECT c.symbol FROM oracle.change c JOIN LATERAL (SELECT reason FROM sync_changes_log l WHERE l.universe = c.universe AND l.symbol = c.symbol
-                AND l.job_id <> (SELECT job_id FROM cache_sync_runs ORDER BY committed_at DESC LIMIT 1) ORDER BY id DESC LIMIT 1) l ON l.reason = 'delisted'
+    moves AS (SELECT c.symbol, m.family, bool_or(c.action = 'removed') AS left_one, count(*) FILTER (WHERE c.action = 'added') AS joined FROM oracle.change c
+                JOIN (SELECT DISTINCT universe, family FROM oracle.member WHERE family IN ('sector', 'industry')) m USING (universe) GROUP BY 1, 2),
+    now AS MATERIALIZED (SELECT job_id FROM cache_sync_runs ORDER BY committed_at DESC LIMIT 1),
+    back AS (SELECT c.symbol FROM oracle.change c JOIN LATERAL (SELECT reason FROM sync_changes_log l WHERE l.universe = c.universe COLLATE "default" AND l.symbol = c.symbol COLLATE "default"
+                AND l.environment = 'DEFAULT' AND l.job_id <> (SELECT job_id FROM now) ORDER BY created_at DESC, id DESC LIMIT 1) l ON l.reason = 'delisted'
               WHERE c.action = 'added' AND c.universe IN ('all_stocks', 'all_etfs'))
     SELECT 'the warning of caps that jump', oracle.differ(
            (SELECT ARRAY[w->>'count'] || array_agg(concat_ws(' ', e->>'symbol', e->>'market_cap_before', e->>'market_cap') ORDER BY e->>'symbol' COLLATE "C")
@@ -95,7 +96,7 @@ CREATE FUNCTION oracle.judge_warnings(r jsonb) RETURNS TABLE (name text, wrong t
            (SELECT array_agg(concat_ws(' ', symbol, rank) ORDER BY rank) FROM oracle.stock, oracle.day WHERE rank <= 100 AND list_date BETWEEN d - 30 AND d))
     UNION ALL SELECT 'the count of symbols that are back', oracle.differ((SELECT ARRAY[w->>'count'] FROM oracle.warned(r, 'symbol_returned') w), (SELECT ARRAY[count(*)::text] FROM back HAVING count(*) > 0))
     UNION ALL SELECT 'the count of symbols in another sector or industry', oracle.differ((SELECT ARRAY[w->>'count'] FROM oracle.warned(r, 'sector_changed') w),
-           (SELECT ARRAY[count(*)::text] FROM moves a WHERE action = 'added' AND EXISTS (SELECT FROM moves b WHERE b.symbol = a.symbol AND b.family = a.family AND b.action = 'removed') HAVING count(*) > 0))
+           (SELECT ARRAY[sum(joined)::text] FROM moves WHERE left_one HAVING sum(joined) > 0))
     UNION ALL SELECT 'the count of stocks without a close', oracle.differ((SELECT ARRAY[w->>'count'] FROM oracle.warned(r, 'no_trade') w),
            (SELECT ARRAY[count(*)::text] FROM oracle.stock, oracle.day WHERE closed IS DISTINCT FROM d HAVING count(*) > 0))
 $$;

@@ -79,7 +79,7 @@ $$;
 
 -- ---- the market: active symbols with the caps that the sync must come to ----
 CREATE UNLOGGED TABLE oracle.market (symbol text COLLATE "C" PRIMARY KEY, kind text, name text, cap bigint, closed date, rank bigint,
-    sector text, industry text, exchange text, list_date date, stock jsonb, fund jsonb);
+    sector text, industry text, exchange text, list_date date, stock text, fund text); -- objects but for their first brace
 CREATE VIEW oracle.stock AS SELECT * FROM oracle.market WHERE kind = 'CS' AND cap > 0;
 CREATE VIEW oracle.etf AS SELECT * FROM oracle.market WHERE kind = 'ETF';
 CREATE VIEW oracle.day AS SELECT max(closed) AS d FROM oracle.market;
@@ -96,11 +96,11 @@ CREATE FUNCTION oracle.fill_market() RETURNS void LANGUAGE sql AS $$
         SELECT *, coalesce(CASE WHEN product < 9223372036854775808 THEN product END, stored, CASE WHEN type = 'ETF' THEN trunc(aum_millions * 1e6) END) AS cap,
                coalesce(nullif(exchange, ''), nullif(primary_exchange, '')) AS place FROM priced)
     SELECT symbol, type, name, coalesce(cap, 0), closed, NULL, nullif(nullif(sector, ''), 'Unknown'), nullif(nullif(industry, ''), 'Unknown'), place, list_date,
-           jsonb_build_object('ticker', symbol, 'name', coalesce(nullif(name, ''), 'Unknown'), 'sector', coalesce(nullif(sector, ''), 'Unknown'),
+           substr(jsonb_build_object('ticker', symbol, 'name', coalesce(nullif(name, ''), 'Unknown'), 'sector', coalesce(nullif(sector, ''), 'Unknown'),
                'industry', coalesce(nullif(industry, ''), 'Unknown'), 'exchange', coalesce(place, 'Unknown'), 'market_cap', cap,
-               'market', coalesce(nullif(market, ''), 'Unknown')),
-           jsonb_build_object('symbol', symbol, 'ticker', symbol, 'name', coalesce(nullif(name, ''), 'Unknown'), 'etf_type', coalesce(nullif(etf_type, ''), 'Unknown'),
-               'issuer', coalesce(nullif(issuer, ''), 'Unknown'), 'exchange', coalesce(place, 'Unknown'))
+               'market', coalesce(nullif(market, ''), 'Unknown'))::text, 2),
+           substr(jsonb_build_object('symbol', symbol, 'ticker', symbol, 'name', coalesce(nullif(name, ''), 'Unknown'), 'etf_type', coalesce(nullif(etf_type, ''), 'Unknown'),
+               'issuer', coalesce(nullif(issuer, ''), 'Unknown'), 'exchange', coalesce(place, 'Unknown'))::text, 2)
       FROM valued;
     UPDATE oracle.market m SET rank = r.n
       FROM (SELECT symbol, row_number() OVER (PARTITION BY kind ORDER BY cap DESC, symbol) AS n FROM oracle.market WHERE kind = 'ETF' OR (kind = 'CS' AND cap > 0)) r
@@ -149,8 +149,8 @@ CREATE FUNCTION oracle.fill_row() RETURNS void LANGUAGE sql AS $$
     INSERT INTO oracle.row
     WITH whole AS (
         SELECT e.family, e.universe, e.title, jsonb_agg(e.symbol ORDER BY pos) AS tickers, jsonb_build_object('count', count(*), 'symbols', jsonb_agg(e.symbol ORDER BY pos)) AS head,
-               coalesce(jsonb_agg(m.stock || jsonb_build_object('rank', pos) ORDER BY pos) FILTER (WHERE m.kind = 'CS'), '[]') AS stocks,
-               coalesce(jsonb_agg(m.fund ORDER BY pos) FILTER (WHERE m.kind = 'ETF'), '[]') AS etfs
+               concat('[', string_agg('{"rank": ' || pos || ', ' || m.stock, ',' ORDER BY pos) FILTER (WHERE m.kind = 'CS'), ']')::jsonb AS stocks,
+               concat('[', string_agg('{' || m.fund, ',' ORDER BY pos) FILTER (WHERE m.kind = 'ETF'), ']')::jsonb AS etfs
           FROM oracle.member e JOIN oracle.market m USING (symbol) GROUP BY e.family, e.universe, e.title),
     sectors AS (SELECT DISTINCT ON (universe) universe, sector FROM (SELECT oracle.key(industry) AS universe, sector, count(*) AS n FROM oracle.stock
                  WHERE industry IS NOT NULL AND sector IS NOT NULL GROUP BY 1, 2) c ORDER BY universe, n DESC, sector COLLATE "C")
