@@ -120,6 +120,15 @@ before=$(rows)
 synced full
 is "$(job_field "$id" total_changes):$(rows)" "0:$before" 'again: nothing'
 
+# ---- a sector and an industry for every stock
+sql "DELETE FROM ohlcv_daily; DELETE FROM symbols;
+     INSERT INTO symbols (symbol, type, active, weighted_shares_outstanding, sector, industry) SELECT 'M' || n, 'CS', true, 1000, 'Sector ' || n, 'Industry ' || n / 3 FROM generate_series(1, 3000) n;
+     INSERT INTO ohlcv_daily (symbol, date, close) SELECT symbol, '$TODAY', 1e6 FROM symbols"
+synced full force 1
+is "$(sql "SELECT count(*), count(DISTINCT value->'symbols'->>0) FROM cache_entries WHERE environment = 'DEFAULT' AND name = 'sector_leaders' AND key NOT LIKE 'top_10_mine_%'")" '3000|3000' 'three thousand sectors of one stock each'
+is "$(sql "SELECT count(*) FROM cache_entries WHERE environment = 'DEFAULT' AND name = 'industry'")" 20 'and of a thousand industries the twenty that come first'
+is "$(unfolded)" '' 'the log folds'
+
 # ---- what is not ours
 is "$(rows "$foreign")" "$foreign_before" 'the rows of others were never touched'
 sql "UPDATE symbols SET sector = 'Mine 1'"

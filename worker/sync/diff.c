@@ -145,16 +145,6 @@ compare_universe(const struct snapshot *snap, const struct previous_row *row, st
 }
 
 static bool
-listed(const struct diff *d, const char *universe)
-{
-    for (size_t i = 0; i < d->count; i++)
-        /* Every item has its name. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
-        if (strcmp(d->items[i].universe, universe) == 0)
-            return true;
-    return false;
-}
-
-static bool
 in_mask(const char *family, uint32_t mask)
 {
     for (int f = 0; f < RULES_FAMILY_COUNT; f++)
@@ -164,8 +154,8 @@ in_mask(const char *family, uint32_t mask)
 }
 
 static bool
-compare_all(const struct snapshot *snap, const struct previous *prev, const struct selection *sel,
-            uint32_t mask, struct diff *d)
+compare_selected(const struct snapshot *snap, const struct previous *prev, const struct selection *sel,
+                 json_t *seen, struct diff *d)
 {
     bool ok = true;
     for (size_t i = 0; ok && i < sel->count; i++) {
@@ -177,18 +167,39 @@ compare_all(const struct snapshot *snap, const struct previous *prev, const stru
         u->universe = s->key;
         u->family = rules_family_name(s->rule->family);
         u->sel = s;
-        ok = compare_universe(snap, previous_of(prev, s->key, outputs, s->rule->output_count), u);
+        ok = json_object_set_new(seen, u->universe, json_true()) == 0 &&
+             compare_universe(snap, previous_of(prev, s->key, outputs, s->rule->output_count), u);
     }
+    return ok;
+}
+
+/* Universes that were, and that the selection has no more. */
+static bool
+compare_gone(const struct snapshot *snap, const struct previous *prev, uint32_t mask, json_t *seen,
+             struct diff *d)
+{
+    bool ok = true;
     for (size_t i = 0; ok && i < prev->count; i++) {
         const struct previous_row *row = &prev->rows[i];
         if (!row->universe || !in_mask(row->cache_type, mask) || strcmp(row->cache_type, "stats") == 0 ||
-            listed(d, row->universe))
+            json_object_get(seen, row->universe))
             continue;
         struct diff_universe *u = &d->items[d->count++];
         u->universe = row->universe;
         u->family = row->cache_type;
-        ok = compare_universe(snap, previous_of(prev, row->universe, NULL, 0), u);
+        ok = json_object_set_new(seen, u->universe, json_true()) == 0 &&
+             compare_universe(snap, previous_of(prev, row->universe, NULL, 0), u);
     }
+    return ok;
+}
+
+static bool
+compare_all(const struct snapshot *snap, const struct previous *prev, const struct selection *sel,
+            uint32_t mask, struct diff *d)
+{
+    json_t *seen = json_object();
+    bool ok = compare_selected(snap, prev, sel, seen, d) && compare_gone(snap, prev, mask, seen, d);
+    json_decref(seen);
     return ok;
 }
 

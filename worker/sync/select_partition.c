@@ -5,6 +5,7 @@
  * Owns: the names of the groups. A name is never that of another universe, since log and events know universes by
  * name: see choose_key. Pure. Thread: any.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,27 +46,31 @@ cut_key(char *key, size_t room)
     key[n] = 0;
 }
 
-/* Whether another universe, of a rule without a partition or of an earlier partition, has the name already. */
-static bool
-taken(const struct select_work *w, const struct rules_universe *u, const char *universe)
+/* The names of other universes, of rules without a partition and of earlier partitions, as a set. NULL: no memory. */
+static json_t *
+names_taken(const struct select_work *w)
 {
+    json_t *names = json_object();
+    bool ok = names != NULL;
+
     for (size_t i = 0; i < w->rules->count; i++) {
         const struct rules_universe *other = &w->rules->universes[i];
 
-        for (size_t o = 0; other->per == RULES_PER_NONE && o < other->output_count; o++)
-            if (strcmp(other->outputs[o].key, universe) == 0)
-                return true;
+        for (size_t o = 0; ok && other->per == RULES_PER_NONE && o < other->output_count; o++)
+            ok = json_object_set_new(names, other->outputs[o].key, json_true()) == 0;
     }
-    for (size_t i = 0; i < w->sel->count; i++)
-        if (w->sel->items[i].rule != u && strcmp(w->sel->items[i].key, universe) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; ok && i < w->sel->count; i++)
+        ok = json_object_set_new(names, w->sel->items[i].key, json_true()) == 0;
+    if (ok)
+        return names;
+    json_decref(names);
+    return NULL;
 }
 
 /* The key of a value: cut so that all rows made from it differ from those of other values, and with the family's name
  * at its end while the universe would have the name of another: the sector "Stocks" becomes top_10_stocks_sector. */
 static void
-choose_key(const struct select_work *w, const struct rules_universe *u, const char *text, char *key)
+choose_key(const json_t *names, const struct rules_universe *u, const char *text, char *key)
 {
     size_t room = RULES_KEY_MAX - fixed_bytes(u);
     char universe[RULES_KEY_MAX + 1], suffix[SUFFIX_MAX + 1];
@@ -74,7 +79,7 @@ choose_key(const struct select_work *w, const struct rules_universe *u, const ch
     rules_key(text, strlen(text), key);
     cut_key(key, room);
     select_fill_key(u->key, key, universe);
-    for (int tries = 0; tries < SUFFIXES_MAX && taken(w, u, universe); tries++) {
+    for (int tries = 0; tries < SUFFIXES_MAX && json_object_get(names, universe); tries++) {
         cut_key(key, room - len);
         strcat(key, suffix);
         select_fill_key(u->key, key, universe);
@@ -123,7 +128,7 @@ frequent_sector(const struct snapshot *snap, const struct select_list *members, 
 /* Makes the groups of a partition: known values with members, colliding keys merged, the largest per_limit,
  * by key. */
 static size_t
-make_groups(const struct select_work *w, const struct rules_universe *u, const struct snapshot_dict *dict,
+make_groups(const json_t *names, const struct rules_universe *u, const struct snapshot_dict *dict,
             const uint32_t *tally, struct group *groups, uint32_t *group_of)
 {
     size_t count = 0, merged = 0;
@@ -132,7 +137,7 @@ make_groups(const struct select_work *w, const struct rules_universe *u, const s
         if (!tally[v])
             continue;
         groups[count] = (struct group){.title = dict->texts[v], .value = v, .count = tally[v]};
-        choose_key(w, u, dict->texts[v], groups[count].key);
+        choose_key(names, u, dict->texts[v], groups[count].key);
         count++;
     }
     qsort(groups, count, sizeof groups[0], group_by_key);
@@ -160,12 +165,17 @@ deal_out(struct select_work *w, const struct select_run *r, const uint32_t *colu
 {
     const struct rules_universe *u = r->rule;
     const struct select_list none = {0};
+    json_t *names;
     size_t count;
     enum cs_rc rc = CS_OK;
 
     for (size_t i = 0; i < r->passed.count; i++)
         tally[column[r->passed.ids[i]]]++;
-    count = make_groups(w, u, dict, tally, groups, group_of);
+    names = names_taken(w);
+    if (!names)
+        return select_no_memory(w->err);
+    count = make_groups(names, u, dict, tally, groups, group_of);
+    json_decref(names);
     for (size_t g = 0; g < count; g++)
         place[groups[g].value] = (uint32_t)g + 1;
     for (size_t i = 0; i < r->passed.count && !rc; i++) {
