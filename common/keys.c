@@ -56,7 +56,7 @@ cs_keys_init(struct cs_keys *keys, const char *prefix)
     fixed(keys->control, prefix, "control");
     fixed(keys->dead, prefix, "dead");
     fixed(keys->events, prefix, "events");
-    fixed(keys->delayed, prefix, "delayed");
+    fixed(keys->entries, prefix, "entries");
     fixed(keys->workers, prefix, "workers");
     fixed(keys->metrics, prefix, "metrics");
 }
@@ -101,6 +101,18 @@ char *
 cs_key_pending(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX])
 {
     return variable(keys, "pending", environment, out);
+}
+
+char *
+cs_key_running(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX])
+{
+    return variable(keys, "running", environment, out);
+}
+
+char *
+cs_key_duplicates(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX])
+{
+    return variable(keys, "duplicates", job_id, out);
 }
 
 const char *

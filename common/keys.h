@@ -23,7 +23,7 @@ struct cs_keys {
     char control[CS_KEY_MAX];  /* P:control */
     char dead[CS_KEY_MAX];     /* P:dead */
     char events[CS_KEY_MAX];   /* P:events */
-    char delayed[CS_KEY_MAX];  /* P:delayed: sorted set of job ids by the ms at which they are due again */
+    char entries[CS_KEY_MAX];  /* P:entries: entry id -> job id, of open jobs that bring an id of their own */
     char workers[CS_KEY_MAX];  /* P:workers: sorted set of worker names by last heartbeat ms */
     char metrics[CS_KEY_MAX];  /* P:metrics: hash of counters that survive a worker */
 };
@@ -42,6 +42,8 @@ char *cs_key_daily(const struct cs_keys *keys, const char *date, char out[CS_KEY
 char *cs_key_worker(const struct cs_keys *keys, const char *name, char out[CS_KEY_MAX]);
 char *cs_key_idem(const struct cs_keys *keys, const char *idempotency_key, char out[CS_KEY_MAX]);
 char *cs_key_pending(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX]);
+char *cs_key_running(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX]);
+char *cs_key_duplicates(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);
 
 /* Channels and event names (contract section 2). */
 #define CS_CH_TRIGGERED "tickstock:cache:sync_triggered"

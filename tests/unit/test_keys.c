@@ -23,6 +23,8 @@ Test(keys, fixed_and_variable_names)
     cr_expect_str_eq(cs_key_idem(&keys, "k", out), "tickstock:cache-sync:idem:k");
     cr_expect_str_eq(cs_key_waiters(&keys, "id", out), "tickstock:cache-sync:waiters:id");
     cr_expect_str_eq(cs_key_pending(&keys, "X", out), "tickstock:cache-sync:pending:X");
+    cr_expect_str_eq(cs_key_running(&keys, "X", out), "tickstock:cache-sync:running:X");
+    cr_expect_str_eq(cs_key_duplicates(&keys, "id", out), "tickstock:cache-sync:duplicates:id");
 }
 
 Test(keys, longest_key_fits)

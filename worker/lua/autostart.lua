@@ -12,7 +12,9 @@ if redis.call('EXISTS', ARGV[1] .. key) == 1 then
 end
 local id = redis.call('XADD', KEYS[1], '*', 'mode', 'full', 'triggered_by', 'pipeline', 'idempotency_key', key)
 local ms, seq = string.match(id, '(%d+)-(%d+)')
-ms = tonumber(ms)
-local job = string.format('%08x-%04x-7000-8000-%012x', math.floor(ms / 65536), ms % 65536, tonumber(seq))
+local high = string.format("%012x", tonumber(ms))
+seq = tonumber(seq)
+local job = string.format("%s-%s-7000-%04x-%012x", string.sub(high, 1, 8), string.sub(high, 9, 12),
+    0x8000 + math.floor(seq / 2 ^ 48), seq % 2 ^ 48)
 redis.call('SET', ARGV[1] .. key, job, 'EX', 86400)
 return job

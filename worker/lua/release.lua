@@ -1,19 +1,22 @@
--- release: a job stops running without an end: to be tried again here, or handed back to any worker.
--- KEYS  1 P:commands 2 P:job:<id>
--- ARGV  1 group 2 consumer 3 entry 4 "back" or "retry" 5 attempts to refund
--- Returns 1, or 0 when another owns the entry.
-local own = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
-if #own == 0 then
-    return 0
+-- release: a job stops running without an end: to be tried again when due, or handed back to any worker.
+-- KEYS  1 P:commands 2 P:job:<id> 3 P:pending:<environment> 4 P:running:<environment> 5 P:metrics
+-- ARGV  1 group 2 consumer 3 entry 4 job id 5 "mode|force|dry_run|as_of" 6 "retry" or "back" 7 attempts to refund
+--       8 due ms (0: at once)
+-- Returns ok | lost (another owns the entry) | trimmed (back: its entry is gone from the stream; nothing was changed)
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 'lost' end
+local status = redis.call('HGET', KEYS[2], 'status')
+if ARGV[6] == 'back' and #redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3]) == 0 then return 'trimmed' end
+local holder = redis.call('GET', KEYS[4])
+redis.call('HSETNX', KEYS[3], ARGV[5], ARGV[4])
+if holder == ARGV[4] then redis.pcall('DEL', KEYS[4]) end
+if status == 'running' then
+    redis.pcall('HSET', KEYS[2], 'status', 'pending')
+    redis.pcall('HDEL', KEYS[2], 'progress', 'worker')
+    if ARGV[7] ~= '0' then redis.pcall('HINCRBY', KEYS[2], 'attempts', -tonumber(ARGV[7])) end
+    if ARGV[6] == 'retry' then redis.pcall('HINCRBY', KEYS[5], 'retries', 1) end
 end
-if redis.call('HGET', KEYS[2], 'status') == 'running' then
-    redis.call('HSET', KEYS[2], 'status', 'pending')
-    redis.call('HDEL', KEYS[2], 'progress')
-    if tonumber(ARGV[5]) > 0 then
-        redis.call('HINCRBY', KEYS[2], 'attempts', -tonumber(ARGV[5]))
-    end
+if ARGV[8] ~= '0' then redis.pcall('HSET', KEYS[2], 'due_ms', ARGV[8]) end
+if ARGV[6] == 'back' then
+    redis.pcall('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', 3600000, 'RETRYCOUNT', 0, 'JUSTID')
 end
-if ARGV[4] == 'back' then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'IDLE', 3600000, 'RETRYCOUNT', 0, 'JUSTID')
-end
-return 1
+return 'ok'

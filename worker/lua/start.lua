@@ -1,14 +1,24 @@
--- start: a pending job runs, if this consumer still owns its entry.
--- KEYS  1 P:commands 2 P:job:<id>
--- ARGV  1 group 2 consumer 3 entry 4 start time
--- Returns the attempt's number (1..), 0 when another owns the entry, -1 when the job has ended.
-local own = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
-if #own == 0 then
-    return 0
+-- start: a pending job runs, if this consumer still owns its entry and no other job syncs its environment.
+-- KEYS  1 P:commands 2 P:job:<id> 3 P:pending:<environment> 4 P:running:<environment>
+-- ARGV  1 group 2 consumer 3 entry 4 job id 5 start time 6 "mode|force|dry_run|as_of" 7 ms that the mark of the
+--       environment lives
+-- Returns {started, <attempt 1..>} | {busy, <job id>} | {cancelled} | {ended} | {gone} (there is no hash: admit again)
+--         | {lost} (another owns the entry)
+local P = string.match(KEYS[1], '^(.*)commands$')
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return {'lost'} end
+local have = redis.call('HMGET', KEYS[2], 'status', 'cancel')
+if not have[1] then return {'gone'} end
+if have[1] == 'completed' or have[1] == 'failed' then return {'ended'} end
+if have[2] then return {'cancelled'} end
+local holder = redis.call('GET', KEYS[4])
+if holder and holder ~= ARGV[4] then
+    local at = redis.call('HMGET', P .. 'job:' .. holder, 'status', 'worker')
+    if at[1] == 'running' and at[2] and redis.call('EXISTS', P .. 'worker:' .. at[2]) == 1 then return {'busy', holder} end
 end
-local status = redis.call('HGET', KEYS[2], 'status')
-if status == 'completed' or status == 'failed' then
-    return -1
-end
-redis.call('HSET', KEYS[2], 'status', 'running', 'start_time', ARGV[4], 'worker', ARGV[2])
-return redis.call('HINCRBY', KEYS[2], 'attempts', 1)
+local waiting = redis.call('HGET', KEYS[3], ARGV[6])
+local attempt = redis.call('HINCRBY', KEYS[2], 'attempts', 1)
+redis.pcall('HSET', KEYS[2], 'status', 'running', 'start_time', ARGV[5], 'worker', ARGV[2])
+redis.pcall('HDEL', KEYS[2], 'due_ms')
+redis.pcall('SET', KEYS[4], ARGV[4], 'PX', ARGV[7])
+if waiting == ARGV[4] then redis.pcall('HDEL', KEYS[3], ARGV[6]) end
+return {'started', attempt}
