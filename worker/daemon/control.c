@@ -4,6 +4,7 @@
  *
  * Starts behind the newest entry there is; keeps its place over reconnects. Runs no job itself.
  */
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ obey(struct daemon *d, const struct cs_reply *entry)
     if (cs_command_decode(&cmd, list, count, &err) != CS_OK)
         CS_LOG(CS_LOG_WARN, "control_invalid", NULL, cs_kv_s("entry", id), cs_kv_s("error", err.msg));
     else if (cmd.verb == CS_VERB_CANCEL)
-        jobs_cancel(d, cmd.job_id);
+        cancel_job(d, cmd.job_id);
     else
         CS_LOG(CS_LOG_WARN, "control_ignored", NULL, cs_kv_s("entry", id),
                cs_kv_s("command", cs_verb_name(cmd.verb)));
@@ -56,7 +57,7 @@ on_control_reply(const struct cs_reply *reply, void *arg)
         return;
     if (cs_reply_is_error(reply, NULL)) {
         CS_LOG(CS_LOG_WARN, "control_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
-        cs_redis_drop(d->control, "P:control cannot be read"); /* reconnects with backoff */
+        event_add(d->control_again, &(struct timeval){.tv_sec = 1});
         return;
     }
     if (cs_reply_len(entries) && CS_FAILPOINT("control.read")) {
@@ -66,6 +67,14 @@ on_control_reply(const struct cs_reply *reply, void *arg)
     for (size_t i = 0; i < cs_reply_len(entries); i++)
         obey(d, cs_reply_at(entries, i));
     control_read(d);
+}
+
+void
+on_control_timer(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    control_up(arg);
 }
 
 static void
@@ -86,6 +95,11 @@ on_newest_reply(const struct cs_reply *reply, void *arg)
 
     if (!reply)
         return;
+    if (cs_reply_is_error(reply, NULL)) {
+        CS_LOG(CS_LOG_WARN, "control_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+        event_add(d->control_again, &(struct timeval){.tv_sec = 1});
+        return;
+    }
     snprintf(d->control_id, sizeof(d->control_id), "%s", id ? id : "0-0");
     control_read(d);
 }

@@ -166,7 +166,7 @@ events_complete(struct args *out, const struct event_end *end, int64_t now_ms)
 
     json_object_set_new(p, "job_id", json_string(end->job_id));
     json_object_set_new(p, "status", json_string(status));
-    json_object_set_new(p, "mode", json_string(cs_mode_name(end->cmd->mode)));
+    json_object_set_new(p, "mode", json_string(end->mode));
     json_object_set_new(p, "total_changes",
                         copy_or(json_object_get(end->doc, "total_changes"), json_integer(0)));
     json_object_set_new(p, "universes_updated",

@@ -17,7 +17,7 @@
 /* What an ended job has to say. Borrowed. */
 struct event_end {
     const char *job_id;
-    const struct cs_command *cmd;
+    const char *mode;
     enum cs_status status;
     double duration_s;
     const json_t *doc;           /* the engine's result; NULL when there is none */

@@ -4,8 +4,9 @@
  *
  * The arguments are kept with the job until Redis answered, and are sent again after a lost connection.
  */
-#include <stdlib.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -15,6 +16,7 @@
 #include "worker/daemon/events.h"
 
 #define DAY_MS INT64_C(86400000)
+#define SETTLED_AT_ONCE 100 /* jobs that end in one call of lua/settle: some 2 ms */
 
 static void
 add_json(struct args *a, const char *name, const json_t *value)
@@ -34,6 +36,12 @@ add_time(struct args *a, const char *name, int64_t wall_ms)
     args_pair(a, name, when);
 }
 
+static double
+seconds(const struct job *job, const struct finish *how, int64_t now_ms)
+{
+    return how->ran && now_ms > job->start_ms ? (double)(now_ms - job->start_ms) / 1000 : 0;
+}
+
 static void
 final_fields(struct args *a, const struct job *job, const struct finish *how, int64_t now_ms)
 {
@@ -43,7 +51,7 @@ final_fields(struct args *a, const struct job *job, const struct finish *how, in
         add_time(a, "start_time", job->start_ms ? job->start_ms : now_ms);
     add_time(a, "end_time", now_ms);
     args_add(a, "duration_seconds");
-    args_give(a, cs_xasprintf("%.3f", how->ran ? (double)(now_ms - job->start_ms) / 1000 : 0.0));
+    args_give(a, cs_xasprintf("%.3f", seconds(job, how, now_ms)));
     add_json(a, "error_details", how->error_details);
     add_json(a, "total_changes", json_object_get(how->doc, "total_changes"));
     add_json(a, "universes_updated", json_object_get(how->doc, "universes_updated"));
@@ -79,21 +87,25 @@ warnings(struct args *a, const char *job_id, const json_t *doc, int64_t now_ms)
     }
 }
 
+static struct event_end
+event_end(const struct job *job, const struct finish *how, int64_t now_ms)
+{
+    return (struct event_end){.job_id = job->job_id,
+                              .mode = cs_mode_name(job->cmd.mode),
+                              .status = how->status,
+                              .duration_s = seconds(job, how, now_ms),
+                              .doc = how->doc,
+                              .error_details = how->error_details,
+                              .coalesced_into = how->coalesced_into};
+}
+
 static void
 final_events(struct args *a, const struct job *job, const struct finish *how, int64_t now_ms)
 {
     const char *code = json_string_value(json_object_get(how->error_details, "code"));
     const char *message = json_string_value(json_object_get(how->error_details, "message"));
-    struct event_end end = {.job_id = job->job_id,
-                            .cmd = &job->cmd,
-                            .status = how->status,
-                            .duration_s = how->ran ? (double)(now_ms - job->start_ms) / 1000 : 0,
-                            .doc = how->doc,
-                            .error_details = how->error_details,
-                            .coalesced_into = how->coalesced_into};
+    struct event_end end = event_end(job, how, now_ms);
 
-    if (job->job_id[0] && job->cmd.verb == CS_VERB_PING && !how->rejected)
-        return;
     if (job->job_id[0] && how->rejected)
         events_triggered(a, job->job_id, &job->cmd, now_ms);
     if (how->doc && !how->coalesced_into) {
@@ -131,6 +143,7 @@ static void
 finish_keys(struct job *job, struct args *a, int64_t now_ms)
 {
     const struct cs_keys *keys = &job->d->keys;
+    const char *environment = job->cmd.environment;
     char key[CS_KEY_MAX], when[CS_TIME_LEN + 1];
 
     cs_time_format(now_ms, when);
@@ -140,33 +153,133 @@ finish_keys(struct job *job, struct args *a, int64_t now_ms)
     args_add(a, keys->jobs);
     args_add(a, keys->events);
     args_add(a, cs_key_daily(keys, when, key));
-    args_add(a, cs_key_universes(keys, job->cmd.environment, key));
+    args_add(a, cs_key_universes(keys, environment, key));
     args_add(a, keys->dead);
+    args_add(a, keys->metrics);
+    args_add(a, cs_key_pending(keys, environment, key));
+    args_add(a, cs_key_running(keys, environment, key));
+    args_add(a, keys->entries);
+    args_add(a, cs_key_waiters(keys, job->job_id, key));
+    args_add(a, cs_key_duplicates(keys, job->job_id, key));
     job->end_nkeys = (int)a->count;
 }
 
-/* Everything but keys and owner: ARGV 3 on. */
+/*
+ * The last event of those that wait for this job, in four pieces around job id, mode and the job that did the work;
+ * JSON has no line break of its own, so that one can stand between them.
+ */
+static char *
+settle_event(const struct job *job, const struct event_end *end, int64_t now_ms)
+{
+    static const char *const blanks[] = {"\"<job>\"", "\"<mode>\"", "\"<into>\""};
+    struct event_end blank = *end;
+    struct args event = {0};
+    char *text, *at, *from;
+
+    blank.job_id = "<job>";
+    blank.mode = "<mode>";
+    blank.coalesced_into = "<into>";
+    (void)job;
+    events_complete(&event, &blank, now_ms);
+    text = cs_xstrdup(event.v[1]);
+    args_fini(&event);
+    from = text;
+    for (size_t i = 0; i < sizeof(blanks) / sizeof(*blanks); i++) {
+        at = strstr(from, blanks[i]);
+        if (!at)
+            break;
+        at[1] = '\n';
+        memmove(at + 2, at + strlen(blanks[i]) - 1, strlen(at + strlen(blanks[i]) - 1) + 1);
+        from = at + 2;
+    }
+    return text;
+}
+
+static void
+put(json_t *o, const char *name, const char *value)
+{
+    json_object_set_new(o, name, json_string(value));
+}
+
+static void
+put_int(json_t *o, const char *name, int64_t n)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRId64, n);
+    put(o, name, text);
+}
+
+static int64_t
+churn_warnings(const json_t *doc)
+{
+    const json_t *list = json_object_get(doc, "warnings");
+    const char *code;
+    int64_t n = 0;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        code = json_string_value(json_object_get(json_array_get(list, i), "error_code"));
+        n += code && strcmp(code, "universe_churn") == 0;
+    }
+    return n;
+}
+
+/* The day of a sync that was committed; "" when none was. */
+static const char *
+committed_day(const struct finish *how)
+{
+    const char *day = json_string_value(json_object_get(how->doc, "market_date"));
+
+    return day && how->ran && !json_is_true(json_object_get(how->doc, "dry_run")) ? day : "";
+}
+
+static char *
+finish_head(const struct job *job, const struct finish *how, int64_t now_ms)
+{
+    static const char *const held[] = {"owner", "unread", "waiter", "trimmed"};
+    const struct cs_config *cfg = &job->d->cfg;
+    const char *code = json_string_value(json_object_get(how->error_details, "code"));
+    struct event_end end = event_end(job, how, now_ms);
+    json_t *o = json_object();
+    char slot[64], *settle, *text;
+
+    job_slot(slot, job);
+    put(o, "group", CS_GROUP);
+    put(o, "consumer", job->d->name);
+    put(o, "entry", job->entry_id);
+    put(o, "job_id", job->job_id);
+    put(o, "kind", job->job_id[0] ? "job" : "none");
+    put(o, "held", held[job->held]);
+    put(o, "status", cs_status_name(how->status));
+    put(o, "mode", cs_mode_name(job->cmd.mode));
+    put(o, "environment", job->cmd.environment);
+    put(o, "slot", slot);
+    put_int(o, "created_ms", job->created_ms);
+    put_int(o, "now_ms", now_ms);
+    put_int(o, "retention_ms", cfg->retention_days * DAY_MS);
+    put_int(o, "retention_jobs", cfg->retention_jobs);
+    put(o, "duration_ms", "");
+    if (how->ran)
+        put_int(o, "duration_ms", now_ms > job->start_ms ? now_ms - job->start_ms : 0);
+    put_int(o, "events_maxlen", cfg->events_maxlen);
+    put(o, "cancelled", code && strcmp(code, "cancelled") == 0 ? "1" : "");
+    put(o, "market_date", committed_day(how));
+    put_int(o, "churn", how->coalesced_into ? 0 : churn_warnings(how->doc));
+    settle = settle_event(job, &end, now_ms);
+    put(o, "settle", settle);
+    free(settle);
+    text = cs_json_dump(o);
+    json_decref(o);
+    return text;
+}
+
 static void
 finish_args(struct job *job, struct args *a, const struct finish *how, int64_t now_ms)
 {
-    const struct cs_config *cfg = &job->d->cfg;
-    bool ping = job->cmd.verb == CS_VERB_PING && !how->rejected;
     const json_t *universes = json_object_get(how->doc, "universes");
     struct args list = {0};
 
-    args_add(a, job->entry_id);
-    args_add(a, job->job_id);
-    args_add(a, !job->job_id[0] ? "none" : ping ? "ping" : "job");
-    args_add(a, cs_status_name(how->status));
-    args_int(a, job->created_ms);
-    args_int(a, now_ms);
-    args_int(a, cfg->retention_days * DAY_MS);
-    args_int(a, cfg->retention_jobs);
-    if (how->ran)
-        args_int(a, now_ms - job->start_ms);
-    else
-        args_add(a, "");
-    args_int(a, cfg->events_maxlen);
+    args_give(a, finish_head(job, how, now_ms));
     final_fields(&list, job, how, now_ms);
     args_list(a, &list);
     args_fini(&list);
@@ -186,22 +299,41 @@ finish_args(struct job *job, struct args *a, const struct finish *how, int64_t n
     args_fini(&list);
 }
 
+/* ---- lua/finish and lua/settle ---- */
+
 static void
-on_finish_reply(const struct cs_reply *reply, void *arg)
+ended(struct job *job)
 {
-    struct job *job = arg;
     struct daemon *d = job->d;
 
-    if (!reply)
-        return; /* sent again by jobs_redis_up */
-    if (cs_reply_is_error(reply, NULL))
-        CS_LOG(CS_LOG_ERROR, "finish_refused", job->job_id, cs_kv_s("error", cs_reply_str(reply, NULL)));
-    else
-        CS_LOG(CS_LOG_DEBUG, "job_acknowledged", job->job_id, cs_kv_s("answer", cs_reply_str(reply, NULL)));
     jobs_drop(job);
     jobs_run(d);
     intake_read(d);
     daemon_maybe_stop(d);
+}
+
+static void
+on_finish_reply(const struct cs_reply *reply, void *arg)
+{
+    struct job *job = arg;
+    const char *word = cs_reply_str(cs_reply_at(reply, 0), NULL);
+    const char *warning = cs_reply_str(cs_reply_at(reply, 1), NULL);
+
+    if (!job_answered(job, reply, "finish")) {
+        if (!job->listed)
+            jobs_drop(job); /* a question of cancel.c: nothing is lost with it */
+        return;
+    }
+    if (warning)
+        CS_LOG(CS_LOG_ERROR, "finish_incomplete", job->job_id, cs_kv_s("error", warning),
+               cs_kv_s("remedy", "give the user of Redis the rights that docs/security.md lists"));
+    CS_LOG(CS_LOG_DEBUG, "job_acknowledged", job->job_id, cs_kv_s("answer", word));
+    if (word && strcmp(word, "settle") == 0 && job->held == HELD_OWNER) {
+        job_later(job, JOB_SETTLING, 0);
+        jobs_run(job->d);
+    } else {
+        ended(job);
+    }
 }
 
 void
@@ -210,32 +342,74 @@ finish_send(struct job *job)
     struct args *a = &job->end;
 
     job->state = JOB_ENDING;
-    if (cs_redis_eval(job->d->redis, "worker/lua/finish.lua", on_finish_reply, job, job->end_nkeys,
-                      (int)a->count, a->v, a->len) != CS_OK)
-        return; /* not up: sent again by jobs_redis_up */
+    job->sent = cs_redis_eval(job->d->redis, "worker/lua/finish.lua", on_finish_reply, job, job->end_nkeys,
+                              (int)a->count, a->v, a->len) == CS_OK;
+}
+
+static void
+on_settle_reply(const struct cs_reply *reply, void *arg)
+{
+    struct job *job = arg;
+
+    if (!job_answered(job, reply, "settle"))
+        return;
+    if (cs_reply_int(reply) > 0)
+        jobs_run(job->d);
+    else
+        ended(job);
+}
+
+void
+finish_settle(struct job *job)
+{
+    const struct cs_keys *keys = &job->d->keys;
+    char key[CS_KEY_MAX], when[CS_TIME_LEN + 1];
+    struct args a = {0};
+
+    cs_time_format(cs_clock_wall_ms(), when);
+    when[CS_DATE_LEN] = '\0';
+    job_add_head(&a, job);
+    args_add(&a, keys->events);
+    args_add(&a, cs_key_daily(keys, when, key));
+    args_add(&a, keys->metrics);
+    args_add(&a, keys->entries);
+    args_add(&a, cs_key_waiters(keys, job->job_id, key));
+    args_add(&a, cs_key_duplicates(keys, job->job_id, key));
+    job_add_owner(&a, job);
+    args_int(&a, SETTLED_AT_ONCE);
+    args_int(&a, job->d->cfg.retention_days * DAY_MS);
+    args_int(&a, job->d->cfg.events_maxlen);
+    args_add(&a, CS_CH_COMPLETE);
+    job_eval(job, "worker/lua/settle.lua", on_settle_reply, 8, &a);
+}
+
+static void
+say_finished(const struct job *job, const struct finish *how, int64_t now_ms)
+{
+    const char *code = json_string_value(json_object_get(how->error_details, "code"));
+    const char *message = json_string_value(json_object_get(how->error_details, "message"));
+
+    CS_LOG(how->status == CS_STATUS_COMPLETED ? CS_LOG_INFO : CS_LOG_WARN, "job_finished", job->job_id,
+           cs_kv_s("status", cs_status_name(how->status)), cs_kv_s("code", code ? code : ""),
+           cs_kv_s("message", message ? message : ""), cs_kv_i("attempts", job->attempts),
+           cs_kv_i("changes", json_integer_value(json_object_get(how->doc, "total_changes"))),
+           cs_kv_i("duration_ms", how->ran ? now_ms - job->start_ms : 0));
 }
 
 void
 finish_job(struct job *job, const struct finish *how)
 {
     int64_t now_ms = cs_clock_wall_ms();
-    const char *code = json_string_value(json_object_get(how->error_details, "code"));
-    const char *message = json_string_value(json_object_get(how->error_details, "message"));
 
     args_fini(&job->end);
     finish_keys(job, &job->end, now_ms);
-    args_add(&job->end, CS_GROUP);
-    args_add(&job->end, job->d->name);
     finish_args(job, &job->end, how, now_ms);
     if (how->status == CS_STATUS_COMPLETED)
         job->d->completed++;
     else
         job->d->failed++;
-    CS_LOG(how->status == CS_STATUS_COMPLETED ? CS_LOG_INFO : CS_LOG_WARN, "job_finished", job->job_id,
-           cs_kv_s("status", cs_status_name(how->status)), cs_kv_s("code", code ? code : ""),
-           cs_kv_s("message", message ? message : ""), cs_kv_i("attempts", job->attempts),
-           cs_kv_i("changes", json_integer_value(json_object_get(how->doc, "total_changes"))),
-           cs_kv_i("duration_ms", how->ran ? now_ms - job->start_ms : 0));
+    if (job->held == HELD_OWNER)
+        say_finished(job, how, now_ms);
     finish_send(job);
 }
 
@@ -251,68 +425,4 @@ finish_failed(struct job *job, const char *code, const char *message, const json
     how.dead = strcmp(code, "cancelled") != 0;
     finish_job(job, &how);
     json_decref(details);
-}
-
-/* ---- an entry that nobody has read ---- */
-
-static void
-on_unread_finish(const struct cs_reply *reply, void *arg)
-{
-    struct job *job = arg;
-
-    if (reply)
-        CS_LOG(CS_LOG_INFO, "cancel_unread", job->job_id, cs_kv_s("answer", cs_reply_str(reply, NULL)));
-    args_fini(&job->end);
-    free(job);
-}
-
-static void
-on_unread_entry(const struct cs_reply *reply, void *arg)
-{
-    struct job *job = arg;
-    const struct cs_reply *fields = cs_reply_at(cs_reply_at(reply, 0), 1);
-    size_t count = cs_reply_len(fields) / 2;
-    struct cs_field *list = cs_xcalloc(count + 1, sizeof(*list));
-    json_t *details = json_pack("{s:s,s:s}", "code", "cancelled", "message", "cancelled before it was read");
-    struct finish how = {.status = CS_STATUS_FAILED, .error_details = details, .rejected = true};
-    int64_t now_ms = cs_clock_wall_ms();
-    struct cs_err err = {0};
-
-    for (size_t i = 0; i < count; i++) {
-        list[i].name = cs_reply_str(cs_reply_at(fields, 2 * i), &list[i].name_len);
-        list[i].value = cs_reply_str(cs_reply_at(fields, 2 * i + 1), &list[i].value_len);
-    }
-    cs_command_init(&job->cmd, job->d->cfg.environment, "stream");
-    if (count && cs_command_decode(&job->cmd, list, count, &err) == CS_OK && job->cmd.verb == CS_VERB_SYNC) {
-        finish_keys(job, &job->end, now_ms);
-        args_add(&job->end, CS_GROUP);
-        args_add(&job->end, "");
-        finish_args(job, &job->end, &how, now_ms);
-        if (cs_redis_eval(job->d->redis, "worker/lua/finish.lua", on_unread_finish, job, job->end_nkeys,
-                          (int)job->end.count, job->end.v, job->end.len) == CS_OK)
-            job = NULL;
-    }
-    free(list);
-    json_decref(details);
-    if (job)
-        on_unread_finish(NULL, job);
-}
-
-void
-finish_unread(struct daemon *d, const char *job_id)
-{
-    struct cs_entry_id id;
-    struct job *job;
-
-    if (cs_uuid_to_entry(job_id, &id) != CS_OK)
-        return;
-    job = cs_xcalloc(1, sizeof(*job));
-    job->d = d;
-    snprintf(job->job_id, sizeof(job->job_id), "%s", job_id);
-    cs_entry_id_format(&id, job->entry_id);
-    job->created_ms = (int64_t)id.ms;
-    if (cs_redis_call(d->redis, on_unread_entry, job, 0, 4,
-                      (const char *[]){"XRANGE", d->keys.commands, job->entry_id, job->entry_id},
-                      NULL) != CS_OK)
-        free(job);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * intake - reads the command stream on a connection of its own, never more than there are free threads.
+ * intake - reads the command stream on a connection of its own, never more than threads and window allow.
  *
  * After every (re)connect the own pending entries first (id 0 on), then new ones. Decides nothing about jobs.
  */
@@ -11,10 +11,14 @@
 #include "common/clock.h"
 #include "common/failpoint.h"
 #include "worker/daemon/daemon.h"
+#include "worker/daemon/pings.h"
 
 #define BLOCK_MS "2000"
 #define READ_TIMEOUT_MS 6000
 #define RETRY_MS 500
+#define WINDOW_MAX 1024
+#define HELD_MAX 2000  /* jobs in memory */
+#define REFUSED_MAX 16 /* jobs that Redis does not let in: no more are read */
 
 static void
 read_later(struct daemon *d)
@@ -94,14 +98,39 @@ on_read_reply(const struct cs_reply *reply, void *arg)
         cs_redis_drop(d->reader, "fail point: the entries are lost");
         return;
     }
-    jobs_take(d, entries);
+    d->read_full = cs_reply_len(entries) >= d->asked;
+    admit_take(d, entries);
     intake_read(d);
+}
+
+/*
+ * How many entries to read: one for each free thread, and a window beyond. What joins another job or is a ping takes no
+ * thread, so the window doubles while full reads leave threads free, and closes when they do not: then jobs would
+ * wait here that another worker could run.
+ */
+static size_t
+room(struct daemon *d)
+{
+    size_t threads = (size_t)d->cfg.workers, busy = jobs_busy(d) + pings_waiting(d), waiting, refused;
+
+    jobs_count(d, &waiting, &refused);
+    if (d->admitting || refused >= REFUSED_MAX || d->held >= HELD_MAX)
+        return 0;
+    if (busy > threads || (busy == threads && !waiting))
+        d->window = 0;
+    else if (d->read_full)
+        d->window = d->window ? d->window * 2 : threads;
+    if (d->window > WINDOW_MAX)
+        d->window = WINDOW_MAX;
+    d->read_full = false;
+    if (busy == threads && waiting && !d->window)
+        d->window = threads;
+    return (busy < threads ? threads - busy : 0) + d->window;
 }
 
 void
 intake_read(struct daemon *d)
 {
-    size_t threads = (size_t)d->cfg.workers;
     char count[24];
     const char *argv[] = {"XREADGROUP", "GROUP",  CS_GROUP,  d->name,          "COUNT", count,
                           "BLOCK",      BLOCK_MS, "STREAMS", d->keys.commands, ">"};
@@ -112,11 +141,12 @@ intake_read(struct daemon *d)
         create_group(d);
         return;
     }
-    if (d->held >= threads) {
+    d->asked = room(d);
+    if (!d->asked) {
         d->last_read_ms = cs_clock_wall_ms(); /* busy, not deaf: a finished job reads on */
         return;
     }
-    snprintf(count, sizeof(count), "%zu", threads - d->held);
+    snprintf(count, sizeof(count), "%zu", d->asked);
     if (!d->history_done)
         argv[10] = d->history_id;
     d->reading = cs_redis_call(d->reader, on_read_reply, d, READ_TIMEOUT_MS, 11, argv, NULL) == CS_OK;

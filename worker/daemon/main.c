@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "worker/daemon/daemon.h"
+#include "worker/daemon/pings.h"
 
 #define ABOUT                                                                                                \
     "the cachesync worker: reads commands from a Redis stream and keeps cache_entries in step with the "     \
@@ -25,7 +26,7 @@
 void
 daemon_maybe_stop(struct daemon *d)
 {
-    if (!d->stopping || d->jobs || d->stopped)
+    if (!d->stopping || d->held || d->stopped || !TAILQ_EMPTY(&d->pings))
         return;
     d->stopped = true;
     event_base_loopexit(d->base, NULL);
@@ -47,12 +48,12 @@ on_signal_stop(evutil_socket_t sig, short what, void *arg)
     notify_send(&d->notify, "STOPPING=1");
     d->stopping = true;
     d->stop_us = cs_clock_mono_us() + d->cfg.grace_s * 1000000;
-    jobs_stop(d);
+    run_stop(d);
     daemon_maybe_stop(d);
 }
 
-void
-daemon_reload_rules(struct daemon *d)
+static void
+reload_rules(struct daemon *d)
 {
     struct sync_rules *rules = NULL;
     struct cs_err err = {0};
@@ -81,7 +82,7 @@ on_signal_reload(evutil_socket_t sig, short what, void *arg)
     (void)what;
     if (cs_log_reopen(&err) != CS_OK)
         CS_LOG(CS_LOG_ERROR, "log_not_reopened", NULL, cs_kv_s("error", err.msg));
-    daemon_reload_rules(arg);
+    reload_rules(arg);
 }
 
 /* ---- connections ---- */
@@ -95,7 +96,8 @@ on_redis_up(void *arg)
     d->redis_down_said = false;
     redis_settings_check(d);
     upkeep_heartbeat(d);
-    jobs_redis_up(d);
+    jobs_run(d);
+    pings_run(d);
     intake_read(d);
 }
 
@@ -110,6 +112,7 @@ on_redis_down(const struct cs_err *why, void *arg)
         event_base_loopbreak(d->base);
         return;
     }
+    jobs_redis_down(d);
     if (!d->redis_down_said)
         CS_LOG(CS_LOG_ERROR, "redis_down", NULL, cs_kv_s("error", why->msg),
                cs_kv_s("remedy", "check REDIS_URL; trying again"));
@@ -174,12 +177,20 @@ watch_signals(struct daemon *d)
         event_add(d->signals[i], NULL);
 }
 
+static void
+on_due(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    jobs_run(arg);
+}
+
 static enum cs_rc
 set_up(struct daemon *d, struct cs_err *err)
 {
     static const char *const imports[] = {CS_CH_IMPORT_STATUS, CS_CH_IMPORT_DONE};
     const struct timeval tick = {.tv_usec = 250000};
-    struct pool_opts pool = {.cfg = &d->cfg, .on_report = jobs_on_report, .arg = d};
+    struct pool_opts pool = {.cfg = &d->cfg, .on_report = run_on_report, .arg = d};
     enum cs_rc rc = rules_load(d->cfg.rules_path, &d->rules, err);
 
     if (rc != CS_OK)
@@ -193,6 +204,8 @@ set_up(struct daemon *d, struct cs_err *err)
     if (!d->pool)
         return err->rc;
     d->read_again = evtimer_new(d->base, on_intake_timer, d);
+    d->control_again = evtimer_new(d->base, on_control_timer, d);
+    d->due = evtimer_new(d->base, on_due, d);
     d->tick = event_new(d->base, -1, EV_PERSIST, on_upkeep_tick, d);
     event_add(d->tick, &tick);
     d->redis = connect_redis(d, on_redis_up, on_redis_down, NULL);
@@ -224,20 +237,21 @@ static void
 take_down(struct daemon *d)
 {
     struct cs_redis *connections[] = {d->imports, d->control, d->reader, d->redis};
+    struct event *timers[] = {d->tick, d->read_again, d->control_again, d->due};
 
     pool_free(d->pool);
     for (size_t i = 0; i < 4; i++)
         if (connections[i])
             cs_redis_free(connections[i]);
-    while (d->jobs)
-        jobs_drop(d->jobs);
+    while (!TAILQ_EMPTY(&d->jobs))
+        jobs_drop(TAILQ_FIRST(&d->jobs));
+    pings_free(d);
     for (size_t i = 0; i < 3; i++)
         if (d->signals[i])
             event_free(d->signals[i]);
-    if (d->tick)
-        event_free(d->tick);
-    if (d->read_again)
-        event_free(d->read_again);
+    for (size_t i = 0; i < sizeof(timers) / sizeof(*timers); i++)
+        if (timers[i])
+            event_free(timers[i]);
     if (d->base)
         event_base_free(d->base);
     while (d->retired_count)
@@ -259,6 +273,8 @@ main(int argc, char **argv)
         return exit_code;
     }
     signal(SIGPIPE, SIG_IGN);
+    TAILQ_INIT(&d.jobs);
+    TAILQ_INIT(&d.pings);
     cs_keys_init(&d.keys, d.cfg.key_prefix);
     name_self(&d);
     if (cs_config_open_log(&d.cfg, &err) != CS_OK || set_up(&d, &err) != CS_OK) {

@@ -13,9 +13,11 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "worker/daemon/daemon.h"
+#include "worker/daemon/pings.h"
 
 #define HEARTBEAT_TTL_MS "10000"
 #define TICKS_A_SECOND 4
+#define TAKEN_AT_ONCE 50
 #define PROBE_TICKS (5 * TICKS_A_SECOND)
 
 void
@@ -24,13 +26,14 @@ upkeep_heartbeat(struct daemon *d)
     char key[CS_KEY_MAX], when[CS_TIME_LEN + 1], score[24];
     struct args a = {0};
     json_t *ids = json_array();
+    const struct job *job;
     int64_t busy = 0;
 
-    for (const struct job *job = d->jobs; job; job = job->next)
-        if (job->state == JOB_RUNNING) {
-            busy++;
-            json_array_append_new(ids, json_string(job->job_id));
-        }
+    TAILQ_FOREACH(job, &d->jobs, next)
+    if (job->state == JOB_RUNNING) {
+        busy++;
+        json_array_append_new(ids, json_string(job->job_id));
+    }
     args_add(&a, "HSET");
     args_add(&a, cs_key_worker(&d->keys, d->name, key));
     args_pair(&a, "host", d->host);
@@ -76,27 +79,28 @@ static void
 on_renew_reply(const struct cs_reply *reply, void *arg)
 {
     struct daemon *d = arg;
+    struct job *job;
 
     for (size_t i = 0; i < cs_reply_len(reply); i++)
-        for (struct job *job = d->jobs; job; job = job->next)
-            if (job->state == JOB_RUNNING &&
-                !strcmp(job->entry_id, cs_reply_str(cs_reply_at(reply, i), NULL))) {
-                CS_LOG(CS_LOG_WARN, "lease_lost", job->job_id);
-                job->lost = true;
-                pool_cancel(d->pool, &job->work);
-            }
+        TAILQ_FOREACH(job, &d->jobs, next)
+    if (job->state == JOB_RUNNING && !strcmp(job->entry_id, cs_reply_str(cs_reply_at(reply, i), NULL))) {
+        CS_LOG(CS_LOG_WARN, "lease_lost", job->job_id);
+        job->lost = true;
+        pool_cancel(d->pool, &job->work);
+    }
 }
 
 static void
 renew(struct daemon *d)
 {
     struct args a = {0};
+    const struct job *job;
 
     args_add(&a, d->keys.commands);
     args_add(&a, CS_GROUP);
     args_add(&a, d->name);
-    for (const struct job *job = d->jobs; job; job = job->next)
-        args_add(&a, job->entry_id);
+    TAILQ_FOREACH(job, &d->jobs, next)
+    args_add(&a, job->entry_id);
     if (a.count > 3 && cs_redis_eval(d->redis, "worker/lua/renew.lua", on_renew_reply, d, 1, (int)a.count,
                                      a.v, a.len) != CS_OK)
         CS_LOG(CS_LOG_DEBUG, "renewal_missed", NULL);
@@ -106,6 +110,10 @@ renew(struct daemon *d)
 static void
 on_takeover_reply(const struct cs_reply *reply, void *arg)
 {
+    struct daemon *d = arg;
+    const struct cs_reply *one;
+    const char *entry, *verdict, *job_id;
+
     if (cs_reply_is_error(reply, NULL)) {
         if (!cs_reply_is_error(reply, "NOGROUP"))
             CS_LOG(CS_LOG_WARN, "takeover_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
@@ -113,22 +121,40 @@ on_takeover_reply(const struct cs_reply *reply, void *arg)
     }
     if (cs_reply_len(reply))
         CS_LOG(CS_LOG_INFO, "takeover", NULL, cs_kv_i("entries", (int64_t)cs_reply_len(reply)));
-    jobs_take(arg, reply);
+    for (size_t i = 0; i < cs_reply_len(reply); i++) {
+        one = cs_reply_at(reply, i);
+        entry = cs_reply_str(cs_reply_at(one, 0), NULL);
+        verdict = cs_reply_str(cs_reply_at(one, 2), NULL);
+        job_id = cs_reply_str(cs_reply_at(one, 3), NULL);
+        if (!entry || !verdict || !job_id || strlen(job_id) > CS_UUID_LEN)
+            job_id = "";
+        if (entry && verdict && strcmp(verdict, "trimmed") == 0)
+            cancel_trimmed(d, entry, job_id);
+        else if (entry && verdict && strcmp(verdict, "poison") == 0)
+            admit_poisoned(d, one, job_id);
+        else
+            admit_one(d, one);
+    }
+    pings_run(d);
+    if (cs_reply_len(reply) >= TAKEN_AT_ONCE)
+        d->next_sweep = d->ticks + 1; /* there is more */
 }
 
 static void
 takeover(struct daemon *d)
 {
     struct args a = {0};
-    size_t threads = (size_t)d->cfg.workers;
+    size_t threads = (size_t)d->cfg.workers, busy = jobs_busy(d);
 
     args_add(&a, d->keys.commands);
+    args_add(&a, d->keys.entries);
+    args_add(&a, d->keys.metrics);
     args_add(&a, CS_GROUP);
     args_add(&a, d->name);
     args_int(&a, d->cfg.lease_ms);
-    args_int(&a, d->held < threads ? (int64_t)(threads - d->held) : 0);
-    args_give(&a, cs_xasprintf("%s:worker:", d->keys.prefix));
-    if (cs_redis_eval(d->redis, "worker/lua/takeover.lua", on_takeover_reply, d, 1, (int)a.count, a.v,
+    args_int(&a, busy < threads ? TAKEN_AT_ONCE : 0);
+    args_int(&a, d->cfg.max_attempts);
+    if (cs_redis_eval(d->redis, "worker/lua/takeover.lua", on_takeover_reply, d, 3, (int)a.count, a.v,
                       a.len) != CS_OK)
         CS_LOG(CS_LOG_DEBUG, "takeover_missed", NULL);
     args_fini(&a);
@@ -138,23 +164,26 @@ static void
 deadlines(struct daemon *d)
 {
     int64_t now_us = cs_clock_mono_us();
+    struct job *job;
 
-    for (struct job *job = d->jobs; job; job = job->next)
-        if (job->state == JOB_RUNNING && !job->timed_out && now_us > job->deadline_us) {
-            CS_LOG(CS_LOG_WARN, "job_timeout", job->job_id, cs_kv_i("timeout_s", d->cfg.job_timeout_s));
-            job->timed_out = true;
-            pool_cancel(d->pool, &job->work);
-        }
+    TAILQ_FOREACH(job, &d->jobs, next)
+    if (job->state == JOB_RUNNING && !job->timed_out && now_us > job->deadline_us) {
+        CS_LOG(CS_LOG_WARN, "job_timeout", job->job_id, cs_kv_i("timeout_s", d->cfg.job_timeout_s));
+        job->timed_out = true;
+        pool_cancel(d->pool, &job->work);
+    }
 }
 
 static void
 grace(struct daemon *d)
 {
-    jobs_stop(d);
+    struct job *job;
+
+    run_stop(d);
     if (cs_clock_mono_us() > d->stop_us)
-        for (struct job *job = d->jobs; job; job = job->next)
-            if (job->state == JOB_RUNNING && !atomic_load(&job->work.stop))
-                pool_cancel(d->pool, &job->work);
+        TAILQ_FOREACH(job, &d->jobs, next)
+    if (job->state == JOB_RUNNING && !atomic_load(&job->work.stop))
+        pool_cancel(d->pool, &job->work);
     daemon_maybe_stop(d);
 }
 
@@ -170,13 +199,15 @@ on_upkeep_tick(int fd, short what, void *arg)
     notify_beat(&d->notify, cs_clock_mono_us());
     deadlines(d);
     jobs_run(d);
+    pings_run(d);
     if (cs_redis_is_up(d->redis)) {
         if (d->ticks % TICKS_A_SECOND == 0)
             upkeep_heartbeat(d);
-        if (d->ticks % lease_ticks == 0) {
+        if (d->ticks % lease_ticks == 0)
             renew(d);
-            if (!d->stopping && d->group_ready)
-                takeover(d);
+        if (d->ticks >= d->next_sweep && !d->stopping && d->group_ready) {
+            d->next_sweep = d->ticks + lease_ticks / 2 + 1 + (unsigned)random() % lease_ticks;
+            takeover(d);
         }
     }
     if (d->held == 0 && !d->probing && !d->stopping && d->ticks % PROBE_TICKS == 1) {

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run - a pending job gets a thread, reports, and ends, waits for another attempt, or goes back to any worker.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "worker/daemon/daemon.h"
+#include "worker/daemon/events.h"
+#include "worker/daemon/pings.h"
+
+#define BACKOFF_MS INT64_C(1000)
+#define BACKOFF_MAX_MS INT64_C(30000)
+#define BACKOFF_LEAST_MS INT64_C(100)
+#define BUSY_US INT64_C(200000) /* another worker syncs the environment */
+#define MARK_AFTER_MS INT64_C(60000)
+
+/* ---- start ---- */
+
+static void
+cancelled(struct job *job)
+{
+    finish_failed(job, "cancelled", "cancelled before it ran", NULL, false);
+}
+
+static void
+run(struct job *job)
+{
+    struct daemon *d = job->d;
+
+    job->work.kind = POOL_SYNC;
+    job->work.job_id = job->job_id;
+    job->work.cmd = &job->cmd;
+    job->work.rules = d->rules;
+    job->work.now_ms = job->start_ms;
+    atomic_store(&job->work.stop, false);
+    job->timed_out = false;
+    job->deadline_us = cs_clock_mono_us() + d->cfg.job_timeout_s * 1000000;
+    if (pool_submit(d->pool, &job->work) != CS_OK) {
+        job->release.back = false;
+        job->release.refund = 1;
+        job->release.due_ms = 0;
+        job_later(job, JOB_RELEASING, 0);
+        run_release(job);
+        return;
+    }
+    job->state = JOB_RUNNING;
+    CS_LOG(CS_LOG_INFO, "job_started", job->job_id, cs_kv_s("mode", cs_mode_name(job->cmd.mode)),
+           cs_kv_s("environment", job->cmd.environment), cs_kv_i("attempt", job->attempts));
+}
+
+static void
+started(struct job *job, const struct cs_reply *r)
+{
+    job->attempts = (int)cs_reply_int(cs_reply_at(r, 1));
+    if (job->attempts > job->d->cfg.max_attempts) {
+        job->attempts--;
+        finish_failed(job, "attempts_exhausted",
+                      "its workers died or failed too often: see the log of the workers", NULL, false);
+    } else if (job->cancelled) {
+        cancelled(job);
+    } else {
+        run(job);
+    }
+}
+
+static void
+not_started(struct job *job, const struct cs_reply *r)
+{
+    CS_LOG(CS_LOG_WARN, "job_not_started", job->job_id,
+           cs_kv_s("answer", cs_reply_str(cs_reply_at(r, 0), NULL)));
+    jobs_drop(job);
+}
+
+static void
+busy(struct job *job, const struct cs_reply *r)
+{
+    (void)r;
+    job_later(job, JOB_WAITING, BUSY_US / 2 + random() % BUSY_US);
+}
+
+static void
+told_to_stop(struct job *job, const struct cs_reply *r)
+{
+    (void)r;
+    cancelled(job);
+}
+
+static void
+gone(struct job *job, const struct cs_reply *r)
+{
+    (void)r;
+    job_later(job, JOB_ADMITTING, 0);
+}
+
+static void
+on_start_reply(const struct cs_reply *r, void *arg)
+{
+    static const struct {
+        const char *word;
+        void (*act)(struct job *job, const struct cs_reply *r);
+    } answers[] = {{"started", started}, {"busy", busy},         {"cancelled", told_to_stop},
+                   {"gone", gone},       {"ended", not_started}, {"lost", not_started}};
+    struct job *job = arg;
+    struct daemon *d = job->d;
+    const char *word = cs_reply_str(cs_reply_at(r, 0), NULL);
+    size_t i = 0;
+
+    if (!job_answered(job, r, "start"))
+        return;
+    if (strcmp(word ? word : "", "busy") == 0 && job->cancelled) {
+        cancelled(job);
+        return;
+    }
+    while (i + 1 < sizeof(answers) / sizeof(*answers) && (!word || strcmp(word, answers[i].word) != 0))
+        i++;
+    answers[i].act(job, r);
+    jobs_run(d);
+    intake_read(d);
+    daemon_maybe_stop(d);
+}
+
+static void
+add_places(struct args *a, const struct job *job)
+{
+    char key[CS_KEY_MAX];
+
+    job_add_head(a, job);
+    args_add(a, cs_key_pending(&job->d->keys, job->cmd.environment, key));
+    args_add(a, cs_key_running(&job->d->keys, job->cmd.environment, key));
+}
+
+void
+run_start(struct job *job)
+{
+    struct args a = {0};
+    char when[CS_TIME_LEN + 1], slot[64];
+
+    job->start_ms = cs_clock_wall_ms();
+    cs_time_format(job->start_ms, when);
+    job_slot(slot, job);
+    add_places(&a, job);
+    job_add_owner(&a, job);
+    args_add(&a, job->job_id);
+    args_add(&a, when);
+    args_add(&a, slot);
+    args_int(&a, job->d->cfg.job_timeout_s * 1000 + MARK_AFTER_MS);
+    job_eval(job, "worker/lua/start.lua", on_start_reply, 4, &a);
+}
+
+/* ---- release ---- */
+
+static void
+on_release_reply(const struct cs_reply *r, void *arg)
+{
+    struct job *job = arg;
+    struct daemon *d = job->d;
+    const char *word = cs_reply_str(r, NULL);
+    int64_t wait_ms;
+
+    if (!job_answered(job, r, "release"))
+        return;
+    wait_ms = job->release.due_ms - cs_clock_wall_ms();
+    if (strcmp(word ? word : "", "trimmed") == 0) {
+        finish_failed(job, "entry_trimmed", "its entry was trimmed from the stream: send the command again",
+                      NULL, false);
+    } else if (job->release.back || strcmp(word ? word : "", "ok") != 0) {
+        CS_LOG(CS_LOG_INFO, "job_handed_back", job->job_id, cs_kv_s("answer", word));
+        jobs_drop(job);
+    } else if (job->cancelled) {
+        cancelled(job);
+    } else {
+        job->start_ms = 0;
+        job_later(job, JOB_WAITING, wait_ms > 0 ? wait_ms * 1000 : 0);
+        if (d->stopping)
+            run_hand_back(job, 0);
+    }
+    jobs_run(d);
+    intake_read(d);
+    daemon_maybe_stop(d);
+}
+
+void
+run_release(struct job *job)
+{
+    struct args a = {0};
+    char slot[64];
+
+    job_slot(slot, job);
+    add_places(&a, job);
+    args_add(&a, job->d->keys.metrics);
+    job_add_owner(&a, job);
+    args_add(&a, job->job_id);
+    args_add(&a, slot);
+    args_add(&a, job->release.back ? "back" : "retry");
+    args_int(&a, job->release.refund);
+    args_int(&a, job->release.due_ms);
+    job_eval(job, "worker/lua/release.lua", on_release_reply, 5, &a);
+}
+
+void
+run_hand_back(struct job *job, int refund)
+{
+    job->release.back = true;
+    job->release.refund = refund;
+    if (job->state != JOB_WAITING)
+        job->release.due_ms = 0;
+    job_later(job, JOB_RELEASING, 0);
+    run_release(job);
+}
+
+void
+run_stop(struct daemon *d)
+{
+    struct job *job, *following;
+
+    for (job = TAILQ_FIRST(&d->jobs); job; job = following) {
+        following = TAILQ_NEXT(job, next);
+        if (job->state == JOB_WAITING && !job->sent)
+            run_hand_back(job, 0);
+    }
+}
+
+/* ---- outcome ---- */
+
+/* The one decision: is a failure worth another attempt? */
+static bool
+is_transient(enum cs_rc rc, const struct cs_err *err)
+{
+    static const char *const states[] = {"08", "40001", "40P01", "57P0", "53", "25P03", "55P03"};
+
+    if (rc == CS_EDOWN || (rc == CS_EDB && !err->sqlstate[0])) /* libpq gives no state to a lost connection */
+        return true;
+    for (size_t i = 0; rc == CS_EDB && i < sizeof(states) / sizeof(*states); i++)
+        if (strncmp(err->sqlstate, states[i], strlen(states[i])) == 0)
+            return true;
+    return false;
+}
+
+static void
+retry(struct job *job, const struct cs_err *err)
+{
+    int64_t most_ms = BACKOFF_MS, wait_ms;
+
+    for (int i = 1; i < job->attempts && most_ms < BACKOFF_MAX_MS; i++)
+        most_ms *= 3;
+    if (most_ms > BACKOFF_MAX_MS)
+        most_ms = BACKOFF_MAX_MS;
+    wait_ms = BACKOFF_LEAST_MS + random() % most_ms; /* full jitter: a fleet must not come back in one beat */
+    job->d->retried++;
+    CS_LOG(CS_LOG_WARN, "job_retry", job->job_id, cs_kv_s("error", err->msg),
+           cs_kv_i("attempt", job->attempts), cs_kv_i("wait_ms", wait_ms));
+    job->release.back = false;
+    job->release.refund = 0;
+    job->release.due_ms = cs_clock_wall_ms() + wait_ms;
+    job_later(job, JOB_RELEASING, 0);
+    run_release(job);
+}
+
+static const char *
+failure_code(enum cs_rc rc, const struct cs_err *err)
+{
+    if (err->code[0])
+        return err->code;
+    return rc == CS_EDOWN ? "database_unavailable" : rc == CS_EDB ? "database_error" : cs_rc_name(rc);
+}
+
+static void
+sync_failed(struct job *job, const struct pool_report *report)
+{
+    const struct cs_err *err = &report->err;
+    enum cs_rc rc = report->rc;
+    json_t *figures = report->result.details ? json_incref(report->result.details) : json_object();
+
+    if (job->cancelled) {
+        finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
+    } else if (job->d->stopping && rc == CS_ECANCELED) {
+        run_hand_back(job, 1);
+    } else if ((is_transient(rc, err) || job->timed_out) && job->attempts < job->d->cfg.max_attempts) {
+        retry(job, err);
+    } else {
+        if (err->sqlstate[0])
+            json_object_set_new(figures, "sqlstate", json_string(err->sqlstate));
+        json_object_set_new(figures, "attempts", json_integer(job->attempts));
+        finish_failed(job, job->timed_out ? "timeout" : failure_code(rc, err), err->msg, figures, false);
+    }
+    json_decref(figures);
+}
+
+static void
+on_progress(struct job *job, const struct sync_progress *p)
+{
+    int64_t now_ms = cs_clock_wall_ms();
+    struct args a = {0}, event = {0};
+
+    events_progress(&event, job->job_id, p, job->start_ms, now_ms);
+    job_add_head(&a, job);
+    args_add(&a, job->d->keys.events);
+    job_add_owner(&a, job);
+    args_give(&a, events_progress_field(p));
+    args_int(&a, job->d->cfg.events_maxlen);
+    args_add(&a, event.v[0]);
+    args_add(&a, event.v[1]);
+    args_fini(&event);
+    job_eval(job, "worker/lua/progress.lua", NULL, 3, &a);
+}
+
+static void
+on_sync_done(struct job *job, struct pool_report *report)
+{
+    if (job->lost)
+        jobs_drop(job);
+    else if (report->rc == CS_OK)
+        finish_job(job,
+                   &(struct finish){.status = CS_STATUS_COMPLETED, .doc = report->result.doc, .ran = true});
+    else
+        sync_failed(job, report);
+}
+
+void
+run_on_report(struct pool_report *report, void *arg)
+{
+    struct daemon *d = arg;
+
+    if (report->what == POOL_PROGRESS) {
+        on_progress(report->work->owner, &report->progress);
+        return;
+    }
+    if (report->work->kind != POOL_PING)
+        d->database =
+            report->rc == CS_EDOWN || (report->rc == CS_EDB && !report->err.sqlstate[0]) ? "down" : "up";
+    if (report->work->kind == POOL_PROBE)
+        d->probing = false;
+    else if (report->work->kind == POOL_PING)
+        pings_on_report(report);
+    else
+        on_sync_done(report->work->owner, report);
+    pings_run(d);
+    jobs_run(d);
+    intake_read(d);
+    daemon_maybe_stop(d);
+}
