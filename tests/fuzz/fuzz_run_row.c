@@ -19,13 +19,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     json_t *doc = json_loadb((const char *)data, len, 0, NULL), *event;
-    struct cs_command cmd;
     struct args out = {0};
-    struct event_end end = {.job_id = JOB, .cmd = &cmd, .status = CS_STATUS_COMPLETED, .doc = doc};
+    struct event_end end = {.job_id = JOB, .mode = "full", .status = CS_STATUS_COMPLETED, .doc = doc};
 
     if (doc == NULL)
         return 0;
-    cs_command_init(&cmd, "DEFAULT", "stream");
     events_changes(&out, JOB, doc, 1715284800000);
     events_complete(&out, &end, 1715284800000);
     if (out.count % 2 != 0)
