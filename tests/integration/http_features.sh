@@ -72,6 +72,20 @@ timeout 10 cat <&7 >"$SCRATCH/stop"
 like "$(cat "$SCRATCH/stop")" '^HTTP/1.1 (200|503).*Connection: close' 'the request in flight got its answer, which closes the connection'
 ok 'and it is whole' eval "sed '1,/^.\$/d' '$SCRATCH/stop' | jq -e ."
 
+start_adapter_with_redis
+kill -STOP "$REDIS_PID"
+exec 7<>"/dev/tcp/127.0.0.1/$PORT"
+printf 'GET %s/stats HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\n\r\n' "$BASE" "$KEY" >&7
+: >"$SCRATCH/http.log"
+kill -TERM "$HTTP_PID"
+wait_until 10 'SIGTERM is heard again' logged stopping
+kill -TERM "$HTTP_PID"
+wait "$HTTP_PID"
+is $? 0 'a second signal ends it, Redis or not, with a request in flight'
+like "$(timeout 10 cat <&7)" '^HTTP/1.1 503.*redis_unavailable' 'which is told so'
+exec 7>&-
+kill -CONT "$REDIS_PID"
+
 # ---- origins ----
 start_adapter_with_redis CACHESYNC_CORS_ORIGIN=https://app.example
 call OPTIONS $BASE/trigger -H 'X-API-Key:' -H 'Origin: https://app.example' -H 'Access-Control-Request-Method: POST'

@@ -6,7 +6,6 @@
  */
 #include "worker/http/conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
@@ -412,15 +411,4 @@ void
 http_conn_end(struct http_conn *conn)
 {
     conn->keep = false;
-}
-
-void
-http_address_format(const struct http_address *address, char out[HTTP_ADDRESS_MAX])
-{
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-    if (memcmp(address->bytes, mapped, sizeof mapped) == 0)
-        inet_ntop(AF_INET, address->bytes + 12, out, HTTP_ADDRESS_MAX);
-    else
-        inet_ntop(AF_INET6, address->bytes, out, HTTP_ADDRESS_MAX);
 }

@@ -25,6 +25,7 @@ struct http_address {
     unsigned char bytes[16];
 };
 #define HTTP_ADDRESS_MAX 46
+/* listen.c */
 void http_address_format(const struct http_address *address, char out[HTTP_ADDRESS_MAX]);
 
 enum http_conn_state {

@@ -147,6 +147,7 @@ lists(struct http_slice list, const char *word)
 }
 
 enum { HOST, LENGTH, CODING, EXPECT, SINGLES };
+#define CLOSE (1U << SINGLES) /* whatever else is said of the connection */
 
 static const struct single {
     const char *name;
@@ -172,7 +173,7 @@ judge(struct http_request *request, const struct http_header *header, unsigned *
     }
     if (http_slice_is(header->name, "connection")) {
         if (lists(header->value, "close"))
-            request->keep_alive = false;
+            *seen |= CLOSE;
         else if (request->minor == 0 && lists(header->value, "keep-alive"))
             request->keep_alive = true;
     }
@@ -201,6 +202,8 @@ http_head_fields(const char *bytes, size_t len, struct http_request *request)
         bytes += end ? line + 2 : line;
         len -= end ? line + 2 : line;
     }
+    if (seen & CLOSE)
+        request->keep_alive = false;
     if (!(seen & 1U << HOST) && request->minor == 1)
         return &bad_host;
     if (request->chunked && request->has_length)

@@ -2,6 +2,7 @@
 /*
  * listen - the sockets that accept, the limit on connections, the clock that cuts slow ones. Loop thread.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <netdb.h>
@@ -78,6 +79,17 @@ address_of(const struct sockaddr_storage *from)
     else if (from->ss_family == AF_INET)
         memcpy(address.bytes + 12, &((const struct sockaddr_in *)any)->sin_addr, 4);
     return address;
+}
+
+void
+http_address_format(const struct http_address *address, char out[HTTP_ADDRESS_MAX])
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    if (memcmp(address->bytes, mapped, sizeof mapped) == 0)
+        inet_ntop(AF_INET, address->bytes + 12, out, HTTP_ADDRESS_MAX);
+    else
+        inet_ntop(AF_INET6, address->bytes, out, HTTP_ADDRESS_MAX);
 }
 
 /* Close one of ours, or leave newcomers to the system until one closes, or for a while. */

@@ -34,8 +34,10 @@ on_signal_stop(evutil_socket_t sig, short what, void *arg)
     const struct timeval grace = {app->cfg.grace_s, 0};
 
     (void)what;
-    if (app->stopping)
+    if (app->stopping) { /* asked twice: at once */
+        event_base_loopbreak(app->base);
         return;
+    }
     CS_LOG(CS_LOG_INFO, "stopping", NULL, cs_kv_i("signal", sig), cs_kv_i("in_flight", (int64_t)app->calls));
     app->stopping = true;
     http_listen_stop(app);

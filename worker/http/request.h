@@ -16,8 +16,6 @@
 #define HTTP_LINE_MAX_BYTES 8192
 #define HTTP_HEADERS_MAX 64
 #define HTTP_BODY_MAX_BYTES 65536
-/* What a connection may hold: a head, and a body whose chunks are joined as they come. */
-#define HTTP_INPUT_MAX_BYTES (HTTP_HEAD_MAX_BYTES + HTTP_BODY_MAX_BYTES + 8192)
 
 /* Bytes of the input; not NUL-terminated. Borrowed. at NULL: absent. */
 struct http_slice {
