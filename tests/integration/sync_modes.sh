@@ -121,6 +121,19 @@ is "$(sql "SELECT string_agg(change_type || ' ' || action || ' ' || symbol || ' 
 is "$(unfolded PROD)$(unfolded)" '' 'both logs fold'
 is "$(sql "SELECT count(*) FROM sync_changes_log WHERE job_id = '$id' AND change_type <> 'baseline'")" "$(job_field "$id" total_changes)" 'the baseline is outside total_changes'
 
+# ---- ipos and a limit: who would be within it comes, who would not stays out, and nobody leaves
+sql "INSERT INTO symbols (symbol, name, type, active, market_cap, weighted_shares_outstanding, sector) SELECT 'TECH' || n, 'Tech ' || n, 'CS', true, (2 + n) * 1e9::bigint, 1000, 'Technology' FROM generate_series(1, 25) n;
+     INSERT INTO ohlcv_daily (symbol, date, close) SELECT symbol, '$TODAY', market_cap / 1000.0 FROM symbols WHERE symbol LIKE 'TECH%'"
+synced full environment LIM
+is "$(members technology_leaders LIM | wc -w)" 25 'a theme at its limit'
+stock NEWBIG 26.5e9 Technology Software "$TODAY"
+stock NEWSMALL 1e9 Technology Software "$TODAY"
+synced ipos environment LIM
+is "$(members technology_leaders LIM | wc -w) $(members technology_leaders LIM | cut -d' ' -f3)" '26 TECH25' 'a new listing within the limit comes and nobody leaves'
+is "$(members technology_leaders LIM | tr ' ' '\n' | grep NEW)" NEWBIG 'one beyond it stays out'
+synced full environment LIM
+is "$(members technology_leaders LIM | wc -w)" 25 'a full sync keeps the limit'
+
 # ---- one instant dates a sync, and a later sync is later whatever the clock says
 is "$(sql "SELECT count(*) FROM cache_sync_runs r JOIN sync_changes_log l USING (job_id) WHERE l.created_at <> r.committed_at")" 0 'the log is dated as its run'
 is "$(sql "SELECT string_agg(s, ' ') FROM cache_sync_runs r, universe_as_of('large_cap', 'DEFAULT', r.committed_at) s WHERE job_id = '$dry'")" '' 'a dry run has no row'
