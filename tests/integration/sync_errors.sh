@@ -62,6 +62,15 @@ sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%p
 wait "$holder" 2>/dev/null
 synced full
 
+# ---- another environment has recorded a job of the same id
+taken=01890000-0000-7000-8000-00000000beef
+sql "INSERT INTO cache_sync_runs (job_id, mode, environment, started_at, committed_at, total_changes, result)
+     VALUES ('$taken', 'full', 'OTHER', now(), now(), 0, '{}')"
+run_job mode full force 1 job_id "$taken" >/dev/null
+wait_until 20 'the job of that id ends failed' job_is "$taken" failed
+is "$(job_field "$taken" error_details | jq -r .code)" job_id_taken 'as one whose id is taken, not as that other job'
+sql "DELETE FROM cache_sync_runs WHERE job_id = '$taken'"
+
 # ---- a value that jsonb cannot hold, and rules for symbols that do not exist
 stop_daemon
 cat >"$SCRATCH/rules.json" <<'EOF'

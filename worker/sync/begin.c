@@ -61,7 +61,8 @@ static const char begin_sql[] =
     "SELECT to_char(greatest(date_trunc('milliseconds', clock_timestamp()), (SELECT max(committed_at) + "
     "interval '1 ms' FROM cache_sync_runs WHERE environment = $1)) AT TIME ZONE 'UTC', "
     "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), (SELECT result::text FROM cache_sync_runs WHERE job_id = $2), "
-    "(SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass('symbols'))";
+    "(SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass('symbols')), "
+    "(SELECT environment FROM cache_sync_runs WHERE job_id = $2 AND environment <> $1)";
 
 static enum cs_rc
 look_for_run(PGconn *conn, const char *const *params, struct begin_result *out, struct cs_err *err)
@@ -72,7 +73,13 @@ look_for_run(PGconn *conn, const char *const *params, struct begin_result *out, 
         snprintf(out->now, sizeof out->now, "%s", PQgetvalue(res, 0, 0));
         out->expected_symbols = strtoll(PQgetvalue(res, 0, 2), NULL, 10);
     }
-    if (rc == CS_OK && !PQgetisnull(res, 0, 1)) {
+    /* Job ids of two streams can be alike; what another environment got is no answer to this command. */
+    if (rc == CS_OK && !PQgetisnull(res, 0, 3)) {
+        rc = cs_err_code(err, CS_EINVAL, "job_id_taken",
+                         "another job of this id was recorded for environment %s; send the command again, "
+                         "without a job_id or with a new one",
+                         PQgetvalue(res, 0, 3));
+    } else if (rc == CS_OK && !PQgetisnull(res, 0, 1)) {
         out->stored = json_loads(PQgetvalue(res, 0, 1), 0, NULL);
         if (!out->stored)
             rc = cs_err_set(err, CS_ENOMEM, "no memory to read the recorded result of the job");

@@ -316,6 +316,42 @@ run_stages(struct run *r, struct cs_err *err)
     return rc;
 }
 
+/* Leave no transaction open; a connection in doubt is dropped. */
+static void
+settle(struct sync_session *s, PGconn *conn, enum cs_rc rc)
+{
+    struct cs_err ignored;
+    if (!conn || PQtransactionStatus(conn) == PQTRANS_IDLE)
+        return;
+    if (rc == CS_ECANCELED || rc == CS_EDOWN || PQtransactionStatus(conn) == PQTRANS_UNKNOWN ||
+        pg_exec(conn, "ROLLBACK", "ROLLBACK", &ignored) != CS_OK)
+        sync_session_drop(s);
+}
+
+static enum cs_rc
+as_cancelled(enum cs_rc rc, struct cs_err *err)
+{
+    if (rc == CS_EDB && strcmp(err->sqlstate, "57014") == 0)
+        return cs_err_code(err, CS_ECANCELED, "cancelled", "the running statement was cancelled");
+    return rc;
+}
+
+enum cs_rc
+sync_recall(struct sync_session *s, const char *job_id, const char *environment, struct sync_result *res,
+            struct cs_err *err)
+{
+    const struct sync_request req = {.job_id = job_id, .environment = environment};
+    struct begin_result begin = {0};
+    *res = (struct sync_result){0};
+    PGconn *conn = session_connect(s, err);
+    enum cs_rc rc =
+        conn ? as_cancelled(begin_sync(conn, s->opts.application_name, &req, &begin, err), err) : err->rc;
+    res->doc = begin.stored;
+    res->replayed = begin.stored != NULL;
+    settle(s, conn, rc);
+    return rc;
+}
+
 enum cs_rc
 sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sync_request *req,
          struct sync_result *res, struct cs_err *err)
@@ -328,14 +364,8 @@ sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sy
     r.application_name = s->opts.application_name ? s->opts.application_name : "cachesync";
     r.conn = session_connect(s, err);
     enum cs_rc rc = r.conn ? run_stages(&r, err) : err->rc;
-    if (rc == CS_EDB && strcmp(err->sqlstate, "57014") == 0)
-        rc = cs_err_code(err, CS_ECANCELED, "cancelled", "the running statement was cancelled");
-    if (r.conn && PQtransactionStatus(r.conn) != PQTRANS_IDLE) {
-        struct cs_err ignored;
-        if (rc == CS_ECANCELED || rc == CS_EDOWN || PQtransactionStatus(r.conn) == PQTRANS_UNKNOWN ||
-            pg_exec(r.conn, "ROLLBACK", "ROLLBACK", &ignored) != CS_OK)
-            sync_session_drop(s);
-    }
+    rc = as_cancelled(rc, err);
+    settle(s, r.conn, rc);
     diff_fini(&r.diff);
     previous_fini(&r.prev);
     selection_free(r.sel);
