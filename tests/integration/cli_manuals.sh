@@ -90,12 +90,13 @@ ask "PS1= PATH=$PATH; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D;
 ask "zstyle ':completion:*' list-separator '#'; zstyle ':completion:*' menu no; LISTMAX=10000; setopt no_beep"
 # Instead of listing, print every match that the completion adds.
 ask 'compadd() { local -a A; builtin compadd -O A "$@"; print -rl -- "<match>"${^A} >>'"$2"'; builtin compadd "$@" }'
-ask 'zle -C show list-choices _main_complete; bindkey "^T" show'
+ask 'zle -C show list-choices _main_complete; bindkey "^T" show; bindkey "^G" kill-whole-line'
 ask "print ready >$2.ready"
 integer i
 for ((i = 0; i < 400; i++)); do [[ -e $2.ready ]] && break; zselect -t 5 2>/dev/null || sleep 0.05; done
+# Neither key means anything to the terminal itself, should zle not be up yet.
 zpty -w -n z "$3"$'\x14'
-zpty -w -n z $'\x15'"print done >$2.done"$'\n'
+zpty -w -n z $'\x07'"print done >$2.done"$'\n'
 for ((i = 0; i < 400; i++)); do [[ -e $2.done ]] && break; sleep 0.05; done
 zpty -d z
 ZSH

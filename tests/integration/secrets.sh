@@ -65,7 +65,7 @@ for level in debug info; do
     for url in "unix://:alpha7omega9@${base#unix://}" "unix://who:alpha7omega9@${base#unix://}"; do
         silent "a refused password: CLI" "$(REDIS_URL=$url "$BUILD/cachesync" stats 2>&1)"
         for program in cachesyncd cachesync-http; do
-            log=$SCRATCH/$program.$level.log
+            log=$SCRATCH/$program.$level.${#url}.log
             REDIS_URL=$url CACHESYNC_LOG_LEVEL=$level TICKSTOCKPL_API_KEY=alpha7omega9 TICKSTOCKPL_PORT=$port CACHESYNC_LISTEN=127.0.0.1 \
                 DATABASE_URI='postgresql://u:alpha7omega9@127.0.0.1:1/d' timeout 20 "$BUILD/$program" >"$log" 2>&1 &
             pid=$!

@@ -31,6 +31,7 @@ chmod 755 "$SCRATCH"
 
 cleanup() {
     local rc=$? p
+    [ "$BASHPID" = $$ ] || exit "$rc" # a child that was killed before it became another program
     trap - EXIT INT TERM
     for p in "${PIDS[@]}"; do kill -CONT "$p" 2>/dev/null; kill -TERM "$p" 2>/dev/null; done
     for p in "${PIDS[@]}"; do
