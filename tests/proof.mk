@@ -63,3 +63,9 @@ analyze: check-packages ## gcc -fanalyzer, clang-tidy (.clang-tidy) and cppcheck
 	@sh deploy/packages.sh clang-tidy-14 cppcheck
 	sh tests/support/analyze '$(CPPFLAGS)'
 .PHONY: analyze
+
+# ---- property tests ---------------------------------------------------------------------------------------------------
+property: check-packages ## random markets, rules and days against a model in SQL: SEEDS='1 2 ...' DAYS=20
+	+$(MAKE) --no-print-directory all
+	BUILD=$(abspath $(BUILD)) SEEDS='$(or $(SEEDS),$(shell seq 1 40))' DAYS=$(or $(DAYS),20) sh tests/run integration/property.sh
+.PHONY: property

@@ -90,6 +90,10 @@ Test(rules, mistakes_name_place_and_remedy)
         {HEAD SELECT "\"outputs\":[{\"type\":\"stock_universe\",\"name\":\"market_cap\",\"key\":\"a\","
                      "\"shape\":\"tickers\"}]}]}",
          "/universes/0/outputs/0/shape: ", "tickers"},
+        {"{\"version\":1,\"universes\":[{\"family\":\"combo\",\"key\":\"a\",\"title\":\"T\"," SELECT
+         "\"outputs\":[{\"type\":\"stock_etf_combo\",\"name\":\"mine\",\"key\":\"a\",\"shape\":\"tickers\"}]}"
+         "]}",
+         "/universes/0/outputs/0: ", "stock_etf_combo/mine"},
         {HEAD SELECT "\"outputs\":[{\"type\":\"stock_universe\",\"name\":\"market_cap\",\"key\":\"A\","
                      "\"shape\":\"stocks\"}]}]}",
          "/universes/0/outputs/0/key: ", "lower-case"},

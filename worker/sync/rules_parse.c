@@ -100,8 +100,9 @@ static const struct home {
     {"themes", NULL, RULES_THEME, 1u << RULES_SHAPE_TICKERS},
     {"etf_universe", "complete", RULES_COMPLETE, 1u << RULES_SHAPE_TICKERS | 1u << RULES_SHAPE_ETFS_DETAIL},
     {"etf_universe", NULL, RULES_ETF, 1u << RULES_SHAPE_TICKERS | 1u << RULES_SHAPE_ETFS_DETAIL},
-    {"stock_etf_combo", NULL, RULES_COMBO, 1u << RULES_SHAPE_TICKERS | 1u << RULES_SHAPE_COMBO_DETAIL},
-    {"stock_stats", NULL, RULES_STATS, 1u << RULES_SHAPE_STATS},
+    {"stock_etf_combo", "stock_etf_test", RULES_COMBO,
+     1u << RULES_SHAPE_TICKERS | 1u << RULES_SHAPE_COMBO_DETAIL},
+    {"stock_stats", "universe", RULES_STATS, 1u << RULES_SHAPE_STATS},
 };
 
 static enum cs_rc
