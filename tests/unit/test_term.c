@@ -25,7 +25,11 @@ Test(term, what_steers_a_terminal_is_replaced)
                     "31m",
                     "??31m"); /* U+009B is CSI in eight bits */
     expect_harmless("caf\xc3\xa9 \xe2\x82\xac", "caf\xc3\xa9 \xe2\x82\xac");
-    expect_harmless("\xc2", "\xc2"); /* cut short: nothing is read beyond it */
+    expect_harmless("\xc2", "?"); /* cut short: nothing is read beyond it */
+    expect_harmless("\x9b"
+                    "31m \xff\xfe",
+                    "?31m ??");
+    expect_harmless("\xed\xa0\x80", "???"); /* a surrogate */
 }
 
 Test(term, width_counts_characters)
@@ -33,6 +37,25 @@ Test(term, width_counts_characters)
     cr_expect_eq(term_width(""), 0);
     cr_expect_eq(term_width("abc"), 3);
     cr_expect_eq(term_width("caf\xc3\xa9 \xe2\x82\xac"), 6);
+}
+
+static void
+expect_cut(const char *text, size_t columns, const char *wanted)
+{
+    char copy[64];
+
+    strcpy(copy, text);
+    cr_expect_str_eq(term_cut(copy, columns), wanted);
+}
+
+Test(term, text_is_cut_between_characters)
+{
+    expect_cut("abc", 3, "abc");
+    expect_cut("abc", 2, "ab");
+    expect_cut("abc", 0, "");
+    expect_cut("caf\xc3\xa9 \xe2\x82\xac", 4, "caf\xc3\xa9");
+    expect_cut("caf\xc3\xa9 \xe2\x82\xac", 3, "caf");
+    expect_cut("caf\xc3\xa9 \xe2\x82\xac", 5, "caf\xc3\xa9 ");
 }
 
 Test(term, a_file_is_no_terminal)

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/utf8.h"
+
 #define RESET "\033[0m"
 
 static const char *const sequences[TERM_STYLE_COUNT] = {
@@ -84,11 +86,32 @@ term_width(const char *text)
 char *
 term_harmless(char *text)
 {
-    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
-        if (*c < ' ' || *c == 0x7f)
-            *c = '?';
-        else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080..U+009F: CSI and its kin */
-            c[0] = c[1] = '?';
+    unsigned char *c = (unsigned char *)text;
+
+    for (size_t left = strlen(text); left > 0;) {
+        size_t len = cs_utf8_len(c, left);
+        bool control = len == 1 ? *c < ' ' || *c == 0x7f : len == 2 && c[0] == 0xc2 && c[1] < 0xa0;
+
+        if (len == 0 || control) /* stray bytes too: some terminals take 0x9b for CSI */
+            memset(c, '?', len > 0 ? len : 1);
+        len = len > 0 ? len : 1;
+        c += len;
+        left -= len;
+    }
+    return text;
+}
+
+char *
+term_cut(char *text, size_t columns)
+{
+    size_t width = 0;
+
+    for (char *c = text; *c != '\0'; c++) {
+        width += ((unsigned char)*c & 0xc0) != 0x80;
+        if (width > columns) {
+            *c = '\0';
+            break;
+        }
     }
     return text;
 }

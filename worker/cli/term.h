@@ -40,7 +40,10 @@ enum term_style term_style_of(const char *word);
 /* Columns that text takes: UTF-8 characters, each one column. */
 size_t term_width(const char *text);
 
-/* Replace what could steer a terminal (C0, DEL, C1) by '?', in place. Returns text. */
+/* Replace what could steer a terminal (C0, DEL, C1, what is no UTF-8) by '?', in place. Returns text. */
 char *term_harmless(char *text);
+
+/* End text after so many columns, in place, between two characters. Returns text. */
+char *term_cut(char *text, size_t columns);
 
 #endif

@@ -68,11 +68,12 @@ put(struct pen *p, enum term_style style, const char *fmt, ...)
 static void
 put_cell(struct pen *p, enum term_style style, int width, const char *text)
 {
-    int room = abs(width), used = (int)term_width(text), pad = used < room ? room - used : 0;
+    char *cut = term_cut(term_harmless(cs_xstrdup(text)), (size_t)abs(width));
+    int pad = abs(width) - (int)term_width(cut);
 
     if (width < 0)
         put(p, TERM_PLAIN, "%*s", pad, "");
-    put(p, style, "%.*s", used > room ? room : 512, text);
+    put_text(p, style, cut);
     put(p, TERM_PLAIN, "%*s  ", width < 0 ? 0 : pad, "");
 }
 

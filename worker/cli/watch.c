@@ -120,8 +120,7 @@ show(struct watch *w, const json_t *job)
     room = columns - (int)term_width(about) - 12;
     format_bar(percent, room < BAR_MIN ? BAR_MIN : room > BAR_MAX ? BAR_MAX : room, bar);
     snprintf(line, sizeof line, "%s %3.0f %%  %s", bar, percent, about);
-    if ((int)strlen(line) >= columns)
-        line[columns > 1 ? columns - 1 : 0] = '\0'; /* a wrapped line could not be drawn over */
+    term_cut(line, columns > 1 ? (size_t)columns - 1 : 0); /* a wrapped line could not be drawn over */
     fprintf(stderr, TERM_CLEAR_LINE "%s%s%s", term_begin(stderr, TERM_CYAN), line,
             term_end(stderr, TERM_CYAN));
     w->drawn = true;
