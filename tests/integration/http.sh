@@ -98,6 +98,13 @@ redis HSET "$P:daily:$(date -u +%F)" total 3 completed 2 failed 1 duration_ms 30
 call GET "$BASE/stats"
 is "$CODE $(jq -c '[(.universes|map(.universe)),(.job_statistics|map(.))]' <<<"$BODY")" '200 [["a","b"],[3,2,1,1.5]]' 'stats'
 
+redis RENAME "$P:jobs" "$P:jobs:kept" >/dev/null
+redis SET "$P:jobs" text >/dev/null
+for _ in 1 2 3 4 5; do call GET "$BASE/history"; done
+refused 503 redis_unavailable 'a key of another type'
+is "$(grep -c 'redis_error.*WRONGTYPE' "$SCRATCH/http.log")" 1 'an error of Redis is logged, once a second at most'
+redis RENAME "$P:jobs:kept" "$P:jobs" >/dev/null
+
 kill -STOP "$REDIS_PID"
 curl -s -m 0.3 -H "X-API-Key: $KEY" "http://127.0.0.1:$PORT$BASE/stats" # a client that leaves while Redis thinks
 call GET "$BASE/stats"; refused 503 redis_unavailable 'Redis hangs: 503 in bounded time'

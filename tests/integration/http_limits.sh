@@ -46,6 +46,11 @@ length=$(header Content-Length)
 call GET /health
 is "$length" "${#BODY}" 'HEAD tells the length of what GET sends'
 
+open_raw 5
+raw 5 'GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /health HTTP/1.0\r\n\r\n'
+is "$(heard 5 | tr -d '\r' | grep -a -E -o '^(HTTP/1.1 200|Connection: .*)' | tr '\n' ' ')" 'HTTP/1.1 200 Connection: keep-alive Connection: close ' 'HTTP/1.0 is told whether the connection stays'
+close_raw 5
+
 expect() { raw 5 "POST $BASE/trigger HTTP/1.1\r\nHost: x\r\nX-API-Key: $1\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"; }
 open_raw 5
 expect "$KEY"

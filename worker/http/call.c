@@ -69,6 +69,7 @@ http_call_new(struct http_app *app, struct http_conn *conn, const struct http_re
     set_origin(call);
     if (!request)
         return call;
+    call->old = request->minor == 0;
     call->head = request->method.len == 4 && memcmp(request->method.at, "HEAD", 4) == 0;
     if (request->path.at && cs_log_threshold <= CS_LOG_DEBUG)
         snprintf(call->path, sizeof call->path, "%.*s %.*s",
@@ -144,6 +145,24 @@ http_expect(struct http_call *call, void (*on_reply)(struct http_call *, size_t,
     call->asked = call->answered = 0;
 }
 
+/* At most one line a second: while Redis loads or is busy, every question gets one. */
+static void
+log_error(struct http_call *call, const struct cs_reply *reply)
+{
+    struct http_app *app = call->app;
+    int64_t now_us = cs_clock_mono_us();
+
+    if (app->errors_logged_us > 0 && now_us - app->errors_logged_us < 1000000) {
+        app->errors_unlogged++;
+        return;
+    }
+    CS_LOG(CS_LOG_ERROR, "redis_error", call->job_id[0] ? call->job_id : NULL,
+           cs_kv_s("message", cs_reply_str(reply, NULL)), cs_kv_s("request_id", call->request_id),
+           cs_kv_i("unlogged", (int64_t)app->errors_unlogged));
+    app->errors_logged_us = now_us;
+    app->errors_unlogged = 0;
+}
+
 /* Replies come in the order of the questions. */
 static void
 on_redis_reply(const struct cs_reply *reply, void *arg)
@@ -156,8 +175,7 @@ on_redis_reply(const struct cs_reply *reply, void *arg)
     } else {
         call->unavailable = true;
         if (reply)
-            CS_LOG(CS_LOG_ERROR, "redis_error", call->job_id[0] ? call->job_id : NULL,
-                   cs_kv_s("message", cs_reply_str(reply, NULL)), cs_kv_s("request_id", call->request_id));
+            log_error(call, reply);
     }
     call_settle(call);
 }

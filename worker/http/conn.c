@@ -19,7 +19,7 @@
 #include "worker/http/http.h"
 
 #define READ_AHEAD_BYTES 16384 /* of later requests while one is being served */
-#define LINGER_MAX_BYTES 1048576
+#define LINGER_MAX_BYTES 67108864
 #define CHANCE_US 100000 /* how long a newcomer may take to send its request before it has to make room */
 
 struct http_conn {

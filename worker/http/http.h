@@ -42,6 +42,8 @@ struct http_app {
     uint64_t id_base, id_next; /* request ids of our own */
     char date[32];             /* header Date of date_s */
     int64_t date_s;
+    int64_t errors_logged_us; /* when an error of Redis was last logged */
+    uint64_t errors_unlogged;
     size_t calls; /* in flight */
     bool stopping;
 };
@@ -56,6 +58,7 @@ struct http_call {
     const struct http_fault *fault;
     int route; /* row of the table of routes; HTTP_NO_ROUTE */
     bool head;
+    bool old;         /* HTTP/1.0 */
     bool foreign;     /* a page of the configured origin asks */
     bool tolerant;    /* errors of Redis are replies like others */
     bool unavailable; /* a question got no usable reply */

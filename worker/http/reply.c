@@ -117,6 +117,8 @@ make_head(struct http_call *call, size_t status, const char *type, size_t body_l
     text_add(head, call->extra, call->extra_len);
     if (!http_conn_keeps(call->conn))
         text_puts(head, "Connection: close\r\n");
+    else if (call->old)
+        text_puts(head, "Connection: keep-alive\r\n");
     text_add(head, "\r\n", 2);
 }
 
