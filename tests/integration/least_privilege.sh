@@ -14,6 +14,26 @@ uri_of() { echo "${admin_uri/tick@/$1@}"; }
 url_of() { echo "unix://$1:secret-of-the-test@$SCRATCH/redis.sock?db=0"; }
 as() { redis-cli -s "$SCRATCH/redis.sock" --no-auth-warning --user "$1" --pass secret-of-the-test "${@:2}" 2>&1; }
 
+# ---- what is granted in Redis is what the sources send, and no more
+granted() { sed -n "/^user $1 /p" "$ROOT/deploy/redis/users.acl" | grep -oE '\+[a-z|]+' | sed 's/^+//; s/|.*//' | sort -u; }
+in_lua() { grep -ohE "redis\.p?call\('[A-Z]+'" "$@" | grep -oE "'[A-Z]+'" | tr -d "'" | tr '[:upper:]' '[:lower:]'; }
+in_c() { grep -ohE '"[A-Z]{3,20}[" ]' "$@" | tr -d '" ' | tr '[:upper:]' '[:lower:]'; }
+cd "$ROOT" || exit 1
+daemon_scripts=$(find worker/lua -name '*.lua' -not -name 'enqueue_*' -not -name 'find_*' -not -name 'end_*')
+# The doctor asks on behalf of each.
+doctor=$(in_c worker/cli/doctor_acl.c)
+# shellcheck disable=SC2086
+sent_by() { { case $1 in
+    cachesyncd) in_lua $daemon_scripts && in_c worker/daemon/*.c common/redis.c && grep -oE 'DAEMON.*' worker/cli/doctor_acl.c | in_c - ;;
+    cachesync-http) in_lua worker/lua/enqueue_*.lua && in_c worker/http/*.c common/redis.c ;;
+    cachesync-cli) in_lua worker/lua/find_*.lua && in_c worker/cli/*.c common/redis*.c && echo eval ;;
+    esac; echo "$doctor"; printf 'evalsha\nping\n'; } | sort -u; }
+for user in cachesyncd cachesync-http cachesync-cli; do
+    is "$(comm -23 <(granted $user) <(sent_by $user) | xargs)" '' "$user is granted nothing that its program does not send"
+done
+# shellcheck disable=SC2086
+is "$(comm -13 <(granted cachesyncd) <(in_lua $daemon_scripts | sort -u) | xargs)" '' "the daemon's scripts are granted all they call"
+
 # ---- PostgreSQL: roles, the owner's migration, grants; twice
 ok 'roles.sql before the first migration' roles
 ok 'the owner migrates' env DATABASE_URI="$(uri_of cachesync_owner)" "$BUILD/cachesync" migrate
@@ -28,7 +48,7 @@ sql "INSERT INTO symbols (symbol, name, exchange, market, type, active, market_c
 
 # ---- the programs, each as its own user
 redis ACL LOG RESET >/dev/null
-run_daemon() { start_daemon DATABASE_URI="$(uri_of cachesync)" REDIS_URL="$(url_of cachesyncd)" CACHESYNC_LEASE_MS=1000 CACHESYNC_WORKERS=1; }
+run_daemon() { start_daemon DATABASE_URI="$(uri_of cachesync)" REDIS_URL="$(url_of cachesyncd)" CACHESYNC_LEASE_MS=1000 CACHESYNC_WORKERS=2; }
 run_daemon
 port=$((20000 + $$ % 20000))
 env -u DATABASE_URI TICKSTOCKPL_API_KEY=key-of-the-test TICKSTOCKPL_PORT=$port REDIS_URL="$(url_of cachesync-http)" \
@@ -99,19 +119,34 @@ let_go() { echo "ROLLBACK; SELECT 'free';" >&"${HOLD[1]}"; read -r _ <&"${HOLD[0
 hold
 running=$(produce force 1)
 wait_until 20 'a sync runs' job_is "$running" running
-waiting=$(produce force 1 environment OTHER)
+first=$(produce force 1 mode full) second=$(produce force 1 mode themes) third=$(produce force 1 idempotency_key twice)
+fourth=$(produce force 1 idempotency_key twice)
+joined() { job_field "$second" coalesced_into | grep -q .; }
+wait_until 20 'equal commands share a sync' joined
+waiting=$(produce force 1 as_of 2020-01-01)
 rest "api/processing/cache-sync/cancel/$waiting" -X POST >/dev/null
 wait_until 20 'the adapter cancels a waiting job' job_is "$waiting" failed
 as cachesync-producer XADD "$P:control" '*' command cancel job_id "$running" >/dev/null
 wait_until 20 'a producer cancels a running one' job_is "$running" failed
 is "$(job_field "$running" error_details | jq -r .code)" cancelled 'as cancelled'
-running=$(produce force 1)
-wait_until 20 'another sync runs' job_is "$running" running
+running=$first
+wait_until 20 'the next sync runs' job_is "$running" running
 kill -KILL "$DAEMON_PID"
 let_go
 run_daemon
 wait_until 30 "a killed worker's job is taken over" job_is "$running" completed
 wait_until 20 'the adapter sees the new worker' healthy
+
+for id in "$first" "$second" "$third" "$fourth"; do wait_until 30 'who waited has ended' job_is "$id" completed; done
+# A worker is killed, and its entry trimmed: the next one says so.
+hold
+trimmed=$(produce force 1 environment TRIM)
+wait_until 20 'one more sync runs' job_is "$trimmed" running
+kill -KILL "$DAEMON_PID"
+redis XTRIM "$P:commands" MAXLEN 0 >/dev/null
+let_go
+run_daemon
+wait_until 30 'a trimmed entry ends its job' job_is "$trimmed" failed
 
 # ---- nothing was refused all the way
 is "$(redis ACL LOG | grep -A1 -E '^(object|username)$' | xargs)" '' 'Redis refused nothing'
