@@ -7,7 +7,6 @@
 #include "worker/http/http.h"
 
 #define WORKERS_MAX "99" /* index of the last one looked at */
-#define LIVE_MS 6000     /* three BLOCK times of the daemon's read */
 
 enum { LIVE, BUSY, DATABASE_UP };
 
@@ -17,7 +16,7 @@ on_redis_worker(struct http_call *call, size_t index, const struct cs_reply *rep
     const char *database = cs_reply_str(cs_reply_at(reply, 2), NULL);
 
     (void)index;
-    if (cs_clock_wall_ms() - cs_reply_int(cs_reply_at(reply, 0)) > LIVE_MS)
+    if (cs_clock_wall_ms() - cs_reply_int(cs_reply_at(reply, 0)) > HTTP_LIVE_MS)
         return;
     call->number[LIVE]++;
     call->number[BUSY] += cs_reply_int(cs_reply_at(reply, 1));

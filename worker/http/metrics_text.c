@@ -10,7 +10,6 @@
 #include "worker/http/metrics.h"
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define LIVE_MS 6000 /* three BLOCK times of the daemon's read */
 #define ENVIRONMENTS_MAX 100
 
 static const struct {
@@ -196,7 +195,7 @@ http_metrics_worker(struct http_worker *worker, const struct cs_field *fields, s
         else if (of_worker[i].unit == AGE)
             worker->value[i] = now_ms - worker->value[i];
     }
-    worker->live = worker->found && worker->value[W_LAST_READ] <= LIVE_MS;
+    worker->live = worker->found && worker->value[W_LAST_READ] <= HTTP_LIVE_MS;
 }
 
 /* A label value: backslash, quote and line break are escaped. */
