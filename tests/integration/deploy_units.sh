@@ -67,6 +67,9 @@ tracked() { # NAME PROGRAM ARGUMENTS...: under strace; the system calls of its l
     TRACED=$!
 }
 calls() { sed -nE '2,$ s/^[0-9]+ +([a-z_0-9]+)\(.*/\1/p' "$SCRATCH/$1.trace" | sort -u; }
+# Sanitizers look for leaks with ptrace, which strace has, and use calls of their own.
+sanitized=$(ldd "$BUILD/cachesyncd" | grep -cE 'lib(asan|ubsan|tsan)')
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 port=$((20000 + $$ % 20000))
 export TICKSTOCKPL_API_KEY=unit-test-key TICKSTOCKPL_PORT=$port CACHESYNC_LOG=$SCRATCH/cache_sync.log
 tracked cachesyncd "$BUILD/cachesyncd"
@@ -95,6 +98,7 @@ xargs kill -TERM <"$SCRATCH/pids"
 wait "$daemon" "$adapter"
 
 for name in cachesyncd cachesync-http; do
+    [ "$sanitized" = 0 ] || break
     ok "$name: the trace has its calls" test "$(calls "$name" | wc -l)" -gt 20
     is "$(comm -23 <(calls "$name") <(allowed "$units/$name.service") | xargs)" '' "$name: every system call passes its filter"
 done
