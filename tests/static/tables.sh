@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The tables of the docs against the programs: settings, verbs, routes, REST errors, metrics, keys and channels of Redis, error codes,
 # users and roles. (Log events: logs.sh. Alerts: integration/monitoring.sh. Manuals: integration/cli_manuals.sh.)
-# Backquotes are text here:
-# shellcheck disable=SC2016
+# Backquotes are text here; names of pages have no blanks:
+# shellcheck disable=SC2016,SC2046
 . "$(dirname "$0")/../support/lib.sh"
 
 cd "$ROOT" || exit 1
@@ -74,6 +74,11 @@ is "$(comm -13 "$SCRATCH/documented" "$SCRATCH/codes" | xargs)" '' 'docs/operati
 ok 'there are codes' test "$(wc -l <"$SCRATCH/codes")" -gt 5
 awk '/^## /{ on = /^## Outcomes/ } on && /^\| `/' docs/protocol.md | cut -d'|' -f2 | grep -o '`[^`]*`' | tr -d '`' | sort -u >"$SCRATCH/outcomes"
 same 'docs/operations.md and docs/protocol.md name the same codes' "$SCRATCH/documented" "$SCRATCH/outcomes"
+
+# ---- every page is reached: from the README, or from another page
+for page in docs/*.md; do
+    ok "a link leads to $page" grep -qE "\((docs/)?${page##*/}[)#]" README.md $(find docs -name '*.md' -not -path "$page")
+done
 
 # ---- roles
 grep -oE "ARRAY\['cachesync[^]]*" deploy/postgresql/roles.sql | grep -oE 'cachesync[a-z_]*' | sort >"$SCRATCH/roles"
