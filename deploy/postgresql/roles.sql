@@ -25,12 +25,13 @@ GRANT CONNECT ON DATABASE :DBNAME TO cachesync_owner, cachesync, cachesync_reade
 GRANT TEMPORARY ON DATABASE :DBNAME TO cachesync;
 GRANT USAGE ON SCHEMA :schema TO cachesync_owner, cachesync, cachesync_reader;
 GRANT CREATE ON SCHEMA :schema TO cachesync_owner;
-REVOKE CREATE ON SCHEMA :schema FROM PUBLIC, cachesync, cachesync_reader;
+REVOKE CREATE ON SCHEMA :schema FROM cachesync, cachesync_reader;
 SET LOCAL search_path TO :schema;
 
 SELECT to_regclass('cachesync_schema') IS NOT NULL AS migrated \gset
 \if :migrated
-REVOKE ALL ON ALL TABLES IN SCHEMA :schema FROM cachesync, cachesync_reader;
+REVOKE ALL ON symbols, ohlcv_daily, cache_entries, cache_sync_rows, cache_sync_runs, sync_changes_log, cachesync_schema
+    FROM cachesync, cachesync_reader;
 
 -- The market: read, and two columns written back.
 GRANT SELECT, UPDATE (market_cap, last_updated) ON symbols TO cachesync;
@@ -53,3 +54,9 @@ GRANT SELECT ON cache_entries, cache_sync_rows, sync_changes_log, cache_sync_run
 \echo 'No schema yet: run cachesync migrate as cachesync_owner, then this file again.'
 \endif
 COMMIT;
+
+-- A database from before PostgreSQL 15 lets everybody create tables. Others may rely on it, so that it is not taken away here.
+SELECT has_schema_privilege('cachesync', :'schema', 'CREATE') AS open_to_all \gset
+\if :open_to_all
+\echo 'Everybody may create tables in this schema, cachesync too: REVOKE CREATE ON SCHEMA' :schema 'FROM PUBLIC, unless others rely on it.'
+\endif

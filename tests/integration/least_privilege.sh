@@ -39,6 +39,11 @@ ok 'roles.sql before the first migration' roles
 ok 'the owner migrates' env DATABASE_URI="$(uri_of cachesync_owner)" "$BUILD/cachesync" migrate
 ok 'roles.sql after it' roles
 ok 'and once more' roles
+is "$(cat "$SCRATCH/roles.log")" '' 'without a word'
+sql 'GRANT CREATE ON SCHEMA public TO PUBLIC' >/dev/null
+roles
+like "$(cat "$SCRATCH/roles.log")" 'REVOKE CREATE ON SCHEMA public FROM PUBLIC' 'but where everybody may create tables it says so'
+sql 'REVOKE CREATE ON SCHEMA public FROM PUBLIC' >/dev/null
 ok 'the owner migrates again' env DATABASE_URI="$(uri_of cachesync_owner)" "$BUILD/cachesync" migrate
 sql "INSERT INTO symbols (symbol, name, exchange, market, type, active, market_cap, weighted_shares_outstanding, sector, industry, list_date, aum_millions)
      SELECT 'S' || n, 'Stock ' || n, 'XNYS', 'stocks', CASE WHEN n > 50 THEN 'ETF' ELSE 'CS' END, true, n * 1000000000::bigint, n * 10000000::bigint,
