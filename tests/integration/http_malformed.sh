@@ -14,7 +14,15 @@ sed '$d' "$SCRATCH/rows"
 read -r good _ bad _ <<<"$(tail -1 "$SCRATCH/rows")"
 PASSED=$((PASSED + good)) FAILED=$((FAILED + ${bad%,}))
 ok 'at least 150 broken requests were sent' test "$(grep -c '^bad' "$ROOT/tests/http/requests.txt")" -ge 150
+is "$(redis XLEN "$P:commands")" 0 'none of it became a command'
+seed=${SEED:-$RANDOM}
+for part in 1 2 3 4; do "$BUILD/http/noise" "$PORT" "$KEY" 800 "$((seed * 4 + part))" <"$ROOT/tests/http/requests.txt" & noises+=($!); done
+for noise in "${noises[@]}"; do
+    wait "$noise"
+    is $? 0 "noise goes in (SEED=$seed)"
+done
 call GET /health
 is "$CODE" 200 'the adapter is well after all that'
-is "$(redis XLEN "$P:commands")" 0 'none of it became a command'
+stop_adapter
+is $? 0 'and stops as it should'
 finish
