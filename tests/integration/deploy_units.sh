@@ -55,8 +55,10 @@ allowed() {
             for (name in set) print name
         }' "$SCRATCH/groups" | sort
 }
-start_postgres
-start_redis
+# Over TCP and by name, with systemd's socket set, so that the calls for these are seen too.
+port=$((10000 + $$ % 7000)) # below the range that the kernel hands out
+start_postgres -p $((port + 7000))
+start_redis --port $((port + 14000)) --bind 127.0.0.1
 migrate
 tracked() { # NAME PROGRAM ARGUMENTS...: under strace; the system calls of its life after the exec end up in $SCRATCH/NAME.calls
     # (LeakSanitizer cannot trace what is traced.)
@@ -66,15 +68,16 @@ tracked() { # NAME PROGRAM ARGUMENTS...: under strace; the system calls of its l
     PIDS+=("$!")
     TRACED=$!
 }
-calls() { sed -nE '2,$ s/^[0-9]+ +([a-z_0-9]+)\(.*/\1/p' "$SCRATCH/$1.trace" | sort -u; }
+# Its life begins with the last exec: strace's own, then env's.
+calls() { sed -n '/execve(.*cachesync/,$ p' "$SCRATCH/$1.trace" | sed -nE '2,$ s/^[0-9]+ +([a-z_0-9]+)\(.*/\1/p' | sort -u; }
 # Sanitizers look for leaks with ptrace, which strace has, and use calls of their own.
 sanitized=$(ldd "$BUILD/cachesyncd" | grep -cE 'lib(asan|ubsan|tsan)')
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
-port=$((20000 + $$ % 20000))
 export TICKSTOCKPL_API_KEY=unit-test-key TICKSTOCKPL_PORT=$port CACHESYNC_LOG=$SCRATCH/cache_sync.log
-tracked cachesyncd "$BUILD/cachesyncd"
+tracked cachesyncd env NOTIFY_SOCKET="$SCRATCH/notify" WATCHDOG_USEC=2000000 REDIS_URL="redis://localhost:$((port + 14000))/0" \
+    DATABASE_URI="postgresql://tick@localhost:$((port + 7000))/tickstock" "$BUILD/cachesyncd"
 daemon=$TRACED
-tracked cachesync-http "$BUILD/cachesync-http"
+tracked cachesync-http env REDIS_URL="redis://localhost:$((port + 14000))/0" "$BUILD/cachesync-http"
 adapter=$TRACED
 get() { curl -sf -H 'X-API-Key: unit-test-key' "http://127.0.0.1:$port$1"; }
 wait_until 30 'both are up under strace' get /health
