@@ -9,7 +9,7 @@ CC      ?= gcc
 SAN     ?=
 WERROR  ?= -Werror
 PACKAGES := build-essential pkg-config libhiredis-dev libevent-dev libpq-dev libjansson-dev
-TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq shellcheck systemd logrotate strace mandoc zsh prometheus yamllint
+TEST_PACKAGES := libcriterion-dev redis-server redis-tools postgresql curl jq shellcheck systemd logrotate strace mandoc zsh prometheus yamllint faketime spin
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wvla -Wundef \
@@ -77,9 +77,10 @@ unit: $(UNIT)
 # ---- tests ----------------------------------------------------------------------------------------------------------
 check: check-packages ## build and pass every test (installs what is missing)
 	+$(MAKE) --no-print-directory check-installed
-check-installed: all unit
+check-installed: all unit tools fault-build
 	BUILD=$(abspath $(BUILD)) sh tests/run $(TESTS)
 include tests/proof.mk
+include tests/fault.mk
 include tests/http/http.mk
 
 check-dashboard: ## the web page in headless Chromium, against a real adapter and daemon (brings Chromium and Node.js)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * failpoint - reads CACHESYNC_FAILPOINTS once, counts arrivals, acts. Empty in release builds.
+ * failpoint - reads CACHESYNC_FAILPOINTS before main, counts arrivals, acts. Empty in release builds.
  */
 #include "common/failpoint.h"
 
 #ifdef CS_FAILPOINTS
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,7 +31,6 @@ struct point {
 
 static struct point points[POINTS_MAX];
 static size_t point_count;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void
 malformed(const char *spec)
@@ -77,7 +75,8 @@ parse_one(char *spec)
     point_count++;
 }
 
-static void
+/* Before main, and taken away: to the configuration it would be an unknown key. */
+__attribute__((constructor)) static void
 read_environment(void)
 {
     const char *given = getenv("CACHESYNC_FAILPOINTS");
@@ -86,6 +85,7 @@ read_environment(void)
     for (char *spec = strtok_r(copy, ",", &at); spec; spec = strtok_r(NULL, ",", &at))
         parse_one(spec);
     free(copy);
+    unsetenv("CACHESYNC_FAILPOINTS");
 }
 
 static bool
@@ -122,7 +122,6 @@ cs_failpoint(const char *name)
 {
     bool failed = false;
 
-    pthread_once(&once, read_environment);
     for (size_t i = 0; i < point_count; i++)
         if (strcmp(points[i].name, name) == 0) {
             unsigned arrival = atomic_fetch_add(&points[i].arrivals, 1) + 1;

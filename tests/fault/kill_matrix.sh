@@ -1,0 +1,114 @@
+#!/bin/bash
+# SIGKILL, and SIGSTOP until after the lease, at every named point of a job's life; a second daemon takes over.
+#
+# After each: every job ended once, its effect and its events happened once, nothing is left pending. A stopped daemon
+# that wakes up (a zombie) must add nothing and must work on.
+# ONLY=REGEX runs the points that match.
+# shellcheck disable=SC2317,SC2030,SC2031 # cases are called through case_start, in subshells
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/support/fault.sh
+. "$(dirname "$0")/../support/fault.sh"
+
+# point | what leads there | further fail points
+MATRIX='
+intake.read|sync|
+admit.before|sync|
+admit.after|sync|
+start.before|sync|
+start.after|sync|
+pool.take|sync|
+sync.before_begin|sync|
+sync.after_lock|sync|
+progress.before|sync|
+progress.after|sync|
+sync.before_commit|sync|
+sync.after_commit|sync|
+pool.report|sync|
+finish.before|sync|
+finish.after|sync|
+release.before|sync|sync.before_begin=error@1
+release.after|sync|sync.before_begin=error@1
+renew.before|sync|pool.take=sleep:1500@1
+renew.after|sync|pool.take=sleep:1500@1
+takeover.before|orphan|
+takeover.after|orphan|
+control.read|cancel|pool.take=sleep:400@1
+autostart.before|import|
+autostart.after|import|
+'
+
+# ---- what leads to a point
+lead_sync() { submit mode full force 1; submit mode full force 1; submit command ping; }
+# An entry that a dead consumer holds.
+lead_orphan() {
+    redis XGROUP CREATE "$P:commands" workers 0 MKSTREAM >/dev/null
+    submit mode full force 1
+    redis XREADGROUP GROUP workers ghost COUNT 1 STREAMS "$P:commands" '>' >/dev/null
+}
+lead_cancel() { submit mode full force 1; wait_until 15 "$point: a job runs" job_is "$ID" running; cancel "$ID"; submit mode full force 1; }
+lead_import() {
+    # The id that Redis will choose follows this one, which no other case has.
+    redis XADD "$P:commands" "$(($(date +%s%3N) + 60000))-$((CASES * 100000))" command ping >/dev/null
+    IDS=redis
+    wait_until 15 "$point: both daemons listen" listeners 2
+    redis PUBLISH tickstock:import:completed "{\"run_id\":\"$P\"}" >/dev/null
+}
+listeners() { [ "$(redis PUBSUB NUMSUB tickstock:import:completed | tail -1)" -ge "$1" ]; }
+
+# shellcheck disable=SC2317 # called through case_start
+die_at() {
+    local point=$1 action=$2 lead=$3 more=$4 imports=0 want=1 name=$ENVIRONMENT
+    [ "$lead" = import ] && imports=1
+    [ "$action" = stop ] && want=2
+    [ "$lead" = orphan ] && lead_orphan
+    daemon "$name.a" CACHESYNC_AUTOSTART=$imports CACHESYNC_FAILPOINTS="$point=$action@1${more:+,$more}"
+    [ "$lead" = import ] && daemon "$name.b" CACHESYNC_AUTOSTART=1
+    [ "$lead" = orphan ] || "lead_$lead"
+    if [ "$action" = kill ]; then
+        wait_until 20 "$point: it dies there" dead "$name.a"
+        ended "$name.a"
+        is "$RC" 137 "$point: by SIGKILL"
+    else
+        wait_until 20 "$point: it stops there" stopped "$name.a"
+    fi
+    ok "$point: at this very point" grep -q "failpoint $point $action" "$SCRATCH/$name.a.log"
+    [ "$lead" = import ] || daemon "$name.b" CACHESYNC_AUTOSTART=0
+    ok "$point: after $action another daemon ends everything" settled 30
+    if [ "$action" = stop ]; then
+        kill -CONT "${DAEMONS[$name.a]}"
+        kill -TERM "${DAEMONS[$name.b]}"
+        ended "$name.b"
+        is "$RC" 0 "$point: the other stops cleanly"
+        submit mode full force 1
+        ok "$point: the zombie works on" settled 30
+    fi
+    [ "$lead" != import ] || is "$(redis ZCARD "$P:jobs")" $want "$point: one import starts one sync"
+    history_is_sound "$point: after $action the history is sound"
+}
+
+LEASE_MS=500
+start_postgres
+start_redis
+migrate
+market 40
+
+# rows PATTERN: those whose lead matches. The channel of imports is one for all prefixes, so these go one by one.
+rows() {
+    while IFS='|' read -r point lead more; do
+        [ -n "$point" ] && [[ $lead =~ $1 ]] && [[ $point =~ ${ONLY:-} ]] || continue
+        for action in kill stop; do case_start "$point.$action" die_at "$point" "$action" "$lead" "$more"; done
+    done <<<"$MATRIX"
+    cases_wait
+}
+rows 'sync|orphan|cancel'
+CASES_AT_ONCE=1 rows import
+
+# ---- no script of the daemon is forgotten, nor any other point
+for f in $(grep -oh 'worker/lua/[a-z_]*' "$ROOT"/worker/daemon/*.c | sort -u); do
+    for when in before after; do ok "the matrix has ${f##*/}.$when" grep -q "^${f##*/}.$when|" <<<"$MATRIX"; done
+done
+for f in $(grep -oh 'CS_FAILPOINT("[a-z_.]*' "$ROOT"/worker/*/*.c | cut -d'"' -f2); do
+    ok "the matrix has $f" grep -q "^$f|" <<<"$MATRIX"
+done
+finish
