@@ -29,6 +29,9 @@ market() {
 # churn: another day: one stock in eight leaves or returns, so that every sync has something to change.
 churn() { sql "UPDATE symbols SET active = NOT active WHERE hashtext(symbol || random()::text) % 8 = 0" >/dev/null; }
 
+# A commit that was answered survives a crash of the server (lib.sh's servers are fast instead).
+durable_postgres() { sql 'ALTER SYSTEM SET synchronous_commit = on' && sql 'SELECT pg_reload_conf()' >/dev/null; }
+
 # daemon NAME [ENV=VALUE...]: a daemon with fail points; DAEMONS[NAME] is its process. Log in $SCRATCH/NAME.log.
 daemon() {
     local name=$1; shift
