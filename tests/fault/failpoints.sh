@@ -1,5 +1,6 @@
 #!/bin/bash
 # Fail points: none in the release daemon, all in the test build, listed in docs/failpoints.md; malformed ones are refused.
+# shellcheck disable=SC2317,SC2016 # called through ok; the backquotes are Markdown
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 # shellcheck source=tests/support/fault.sh

@@ -34,12 +34,26 @@ renew.after|sync|pool.take=sleep:1500@1
 takeover.before|orphan|
 takeover.after|orphan|
 control.read|cancel|pool.take=sleep:400@1
+cancel.before|stray|
+cancel.after|stray|
+settle.before|burst|pool.take=sleep:1500@1
+settle.after|burst|pool.take=sleep:1500@1
+pings.before|sync|
+pings.after|sync|
 autostart.before|import|
 autostart.after|import|
 '
 
 # ---- what leads to a point
 lead_sync() { submit mode full force 1; submit mode full force 1; submit command ping; }
+lead_burst() { for _ in 1 2 3 4 5 6 7 8; do submit mode full force 1; done; }
+# A cancel of a job that the daemon does not hold.
+lead_stray() {
+    submit mode full force 1
+    settled 20
+    cancel "$ID"
+    submit mode full force 1
+}
 # An entry that a dead consumer holds.
 lead_orphan() {
     redis XGROUP CREATE "$P:commands" workers 0 MKSTREAM >/dev/null
@@ -56,17 +70,17 @@ lead_import() {
 }
 listeners() { [ "$(redis PUBSUB NUMSUB tickstock:import:completed | tail -1)" -ge "$1" ]; }
 
-# shellcheck disable=SC2317 # called through case_start
 die_at() {
     local point=$1 action=$2 lead=$3 more=$4 imports=0 want=1 name=$ENVIRONMENT
     [ "$lead" = import ] && imports=1
     [ "$action" = stop ] && want=2
     [ "$lead" = orphan ] && lead_orphan
-    daemon "$name.a" CACHESYNC_AUTOSTART=$imports CACHESYNC_FAILPOINTS="$point=$action@1${more:+,$more}"
+    daemon "$name.a" CACHESYNC_AUTOSTART="$imports" CACHESYNC_FAILPOINTS="$point=$action@1${more:+,$more}"
     [ "$lead" = import ] && daemon "$name.b" CACHESYNC_AUTOSTART=1
     [ "$lead" = orphan ] || "lead_$lead"
     if [ "$action" = kill ]; then
         wait_until 20 "$point: it dies there" dead "$name.a"
+        kill -KILL "${DAEMONS[$name.a]}" 2>/dev/null # or the wait has no end
         ended "$name.a"
         is "$RC" 137 "$point: by SIGKILL"
     else
@@ -83,7 +97,7 @@ die_at() {
         submit mode full force 1
         ok "$point: the zombie works on" settled 30
     fi
-    [ "$lead" != import ] || is "$(redis ZCARD "$P:jobs")" $want "$point: one import starts one sync"
+    [ "$lead" != import ] || is "$(redis ZCARD "$P:jobs")" "$want" "$point: one import starts one sync"
     history_is_sound "$point: after $action the history is sound"
 }
 
@@ -96,19 +110,40 @@ market 40
 # rows PATTERN: those whose lead matches. The channel of imports is one for all prefixes, so these go one by one.
 rows() {
     while IFS='|' read -r point lead more; do
-        [ -n "$point" ] && [[ $lead =~ $1 ]] && [[ $point =~ ${ONLY:-} ]] || continue
+        if ! [[ -n $point && $lead =~ $1 && $point =~ ${ONLY:-} ]]; then continue; fi
         for action in kill stop; do case_start "$point.$action" die_at "$point" "$action" "$lead" "$more"; done
     done <<<"$MATRIX"
     cases_wait
 }
-rows 'sync|orphan|cancel'
+
+# A job that has committed, or still may, is cancelled while nobody holds it: what is told of it must be what happened.
+told_as_it_was() {
+    local point=$1 action=$2 name=$ENVIRONMENT
+    daemon "$name.a" CACHESYNC_AUTOSTART=0 CACHESYNC_FAILPOINTS="$point=$action@1"
+    submit mode full force 1
+    if [ "$action" = kill ]; then wait_until 20 "$point: it dies" dead "$name.a"; else wait_until 20 "$point: it stops" stopped "$name.a"; fi
+    cancel "$ID"
+    daemon "$name.b" CACHESYNC_AUTOSTART=0
+    cancel "$ID"
+    ok "$point, cancelled after $action: it ends" settled 30
+    [ "$action" = kill ] || kill -CONT "${DAEMONS[$name.a]}"
+    submit mode full force 1
+    ok "$point, cancelled after $action: and the next" settled 30
+    history_is_sound "$point, cancelled after $action: the history is sound"
+}
+for point in sync.before_begin sync.after_lock sync.before_commit sync.after_commit pool.report finish.before; do
+    for action in kill stop; do
+        [[ cancelled.$point =~ ${ONLY:-} ]] && case_start "cancelled.$point.$action" told_as_it_was "$point" "$action"
+    done
+done
+rows 'sync|orphan|cancel|burst|stray'
 CASES_AT_ONCE=1 rows import
 
 # ---- no script of the daemon is forgotten, nor any other point
-for f in $(grep -oh 'worker/lua/[a-z_]*' "$ROOT"/worker/daemon/*.c | sort -u); do
+while read -r f; do
     for when in before after; do ok "the matrix has ${f##*/}.$when" grep -q "^${f##*/}.$when|" <<<"$MATRIX"; done
-done
-for f in $(grep -oh 'CS_FAILPOINT("[a-z_.]*' "$ROOT"/worker/*/*.c | cut -d'"' -f2); do
+done < <(grep -oh 'worker/lua/[a-z_]*' "$ROOT"/worker/daemon/*.c | sort -u)
+while read -r f; do
     ok "the matrix has $f" grep -q "^$f|" <<<"$MATRIX"
-done
+done < <(grep -oh 'CS_FAILPOINT("[a-z_.]*' "$ROOT"/worker/*/*.c | cut -d'"' -f2)
 finish

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Connections cut, frozen, half open, slow and refused, to Redis and to PostgreSQL, while jobs come in.
+# shellcheck disable=SC2317 # called through ok
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 # shellcheck source=tests/support/fault.sh

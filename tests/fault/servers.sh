@@ -1,5 +1,6 @@
 #!/bin/bash
 # Servers restarted, emptied, out of disk, out of patience; clocks that jump; a thread that hangs.
+# shellcheck disable=SC2317 # called through wait_until
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 # shellcheck source=tests/support/fault.sh

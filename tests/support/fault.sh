@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2030,SC2031
+# shellcheck shell=bash disable=SC2030,SC2031,SC2034
 # Support for tests/fault: daemons with fail points, proxies in front of the servers, a load, and the history they leave.
 #
 #   . "$(dirname "$0")/../support/lib.sh"; . "$(dirname "$0")/../support/fault.sh"
