@@ -91,6 +91,7 @@ die_at() {
     ok "$point: after $action another daemon ends everything" settled 30
     if [ "$action" = stop ]; then
         kill -CONT "${DAEMONS[$name.a]}"
+        wait_until 20 "$point: the other has started" grep -q ' started ' "$SCRATCH/$name.b.log"
         kill -TERM "${DAEMONS[$name.b]}"
         ended "$name.b"
         is "$RC" 0 "$point: the other stops cleanly"
