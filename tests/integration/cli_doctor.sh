@@ -155,7 +155,13 @@ says redis.server warning "not checked" 'what may not be asked is a warning'
 is "$(jq '[.findings[] | select(.check == "redis.rights")] | length' <<<"$report")" 1 'only the missing right'
 limited --role adapter
 says redis.rights ok 'user limited' 'another role needs less'
-redis ACL SETUSER limited resetkeys '~other:*' >/dev/null
+limited --role operator
+says redis.rights problem 'operator sends INFO' 'what the operator needs'
+redis ACL SETUSER limited -@all +multi +discard >/dev/null
+limited
+is "$(jq '[.findings[] | select(.check == "redis.rights")] | length' <<<"$report")" 6 'a user of another program: five refusals and their sum'
+says redis.rights problem 'more of [0-9]+ things that the daemon does.*--role' 'and the way out'
+redis ACL SETUSER limited +@all -info resetkeys '~other:*' >/dev/null
 limited --role producer
 says redis.rights problem 'XADD P:commands' 'keys count as rights'
 is "$(redis XLEN "$P:commands") $(redis EXISTS "$P:idem:x" "$P:job:x" "$P:worker:x")" '0 0' 'asking for rights runs nothing'

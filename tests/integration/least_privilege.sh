@@ -159,7 +159,7 @@ is "$(grep -c 'permission denied' "$SCRATCH/postgres.log")" 0 'PostgreSQL refuse
 is "$(cat "$SCRATCH/daemon.log" "$SCRATCH/http.log" | grep -ciE 'NOPERM|permission')" 0 'and no log speaks of it'
 
 # ---- the doctor finds that each user may do what its program does
-for role in daemon:cachesyncd adapter:cachesync-http producer:cachesync-producer; do
+for role in daemon:cachesyncd adapter:cachesync-http producer:cachesync-producer operator:cachesync-cli; do
     out=$(env REDIS_URL="$(url_of "${role#*:}")" DATABASE_URI="$(uri_of cachesync)" "$BUILD/cachesync" doctor --role "${role%:*}" 2>&1)
     like "$out" 'may do all [0-9]+ things' "the doctor as ${role#*:}"
     is "$(grep -E '^problem.*(rights|grants)' <<<"$out")" '' 'and finds no right missing'

@@ -188,13 +188,6 @@ doctor_database(struct doctor *d)
 
 /* ---- the verb ---- */
 
-static bool
-read_role(const char *text, void *target)
-{
-    *(const char **)target = text;
-    return strcmp(text, "daemon") == 0 || strcmp(text, "adapter") == 0 || strcmp(text, "producer") == 0;
-}
-
 static void
 examine(struct doctor *d)
 {
@@ -240,7 +233,7 @@ verb_doctor(struct cli *cli, int argc, char **argv)
     struct doctor d = {.cli = cli, .role = "daemon"};
     const struct cli_option options[] = {
         {"fix", NULL, &d.fix, NULL},
-        {"role", read_role, &d.role, "daemon, adapter or producer"},
+        {"role", doctor_read_role, &d.role, "daemon, adapter, producer or operator"},
     };
 
     if (cli_options("doctor", argc, argv, options, sizeof options / sizeof options[0], 0) < 0)

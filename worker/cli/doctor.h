@@ -20,7 +20,7 @@ enum doctor_verdict { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_PROBLEM, DOCTOR_FIXED, D
 struct doctor {
     struct cli *cli;
     bool fix;
-    const char *role;         /* whose rights in Redis are checked: "daemon", "adapter", "producer" */
+    const char *role; /* whose rights in Redis are checked: "daemon", "adapter", "producer", "operator" */
     struct sync_rules *rules; /* NULL when they cannot be read */
     size_t live_workers;
     json_t *findings;
@@ -36,6 +36,9 @@ void doctor_say(struct doctor *d, enum doctor_verdict verdict, const char *check
  * user with few rights sees what cannot be checked.
  */
 struct cs_reply *doctor_ask(struct doctor *d, const char *check, int argc, const char **argv);
+
+/* A name of a role as an option's value; target: const char *. */
+bool doctor_read_role(const char *text, void *target);
 
 void doctor_redis(struct doctor *d); /* the server; the other three need it to be there */
 void doctor_acl(struct doctor *d);

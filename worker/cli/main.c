@@ -36,7 +36,7 @@ static const struct cli_verb verbs[] = {
      "check or list the universe rules, or tell why a symbol is in a universe or not", verb_rules, false},
     {"top", "[--once] [--interval SECONDS]", "watch workers, queue and jobs live; q quits", verb_top, false},
     {"ping", "[-c COUNT]", "measure the way through stream, worker and back", verb_ping, false},
-    {"doctor", "[--fix] [--role daemon|adapter|producer]",
+    {"doctor", "[--fix] [--role daemon|adapter|producer|operator]",
      "check configuration, Redis, PostgreSQL, daemons and adapter, and say what to do", verb_doctor, true},
 };
 
