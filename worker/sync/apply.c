@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/failpoint.h"
 #include "common/mem.h"
 
 static enum cs_rc
@@ -130,6 +131,7 @@ struct rows {
     struct write_copy *copy; /* NULL: a dry run */
     bool *kept;              /* by index in prev: a row of this sync */
     size_t done, total, sent;
+    bool stopped;                    /* the caller said so: no further row */
     char largest[RULES_KEY_MAX + 1]; /* universe of the largest value */
     uint64_t largest_bytes;
 };
@@ -155,6 +157,19 @@ send_row(struct rows *r, const struct write_row *row, const char *universe, cons
     }
 }
 
+/* Asked where no statement runs that could be cancelled. */
+static bool
+stopped(const struct sync_request *req)
+{
+    return req->stopped && req->stopped(req->arg);
+}
+
+static enum cs_rc
+say_stopped(struct cs_err *err)
+{
+    return cs_err_code(err, CS_ECANCELED, "cancelled", "the sync was cancelled while rows were written");
+}
+
 static void
 stage(struct rows *r, const struct write_row *row, const char *universe, enum rules_family family)
 {
@@ -174,6 +189,8 @@ stage(struct rows *r, const struct write_row *row, const char *universe, enum ru
     }
     count->took_us += cs_clock_mono_us() - begin_us;
     step_tell(&r->a->step, ++r->done, r->total);
+    (void)CS_FAILPOINT("sync.row");
+    r->stopped = stopped(r->a->req);
 }
 
 static void
@@ -184,7 +201,7 @@ stage_all(struct rows *r, const struct write_stats *stats)
     for (size_t i = 0; i < a->sel->count; i++)
         r->total += a->sel->items[i].rule->output_count;
     for (size_t i = 0; i < a->sel->count; i++)
-        for (size_t o = 0; o < a->sel->items[i].rule->output_count; o++) {
+        for (size_t o = 0; !r->stopped && o < a->sel->items[i].rule->output_count; o++) {
             selected_output(&a->sel->items[i], o, &output);
             stage(r, &(struct write_row){a->snap, &a->sel->items[i], &output, NULL}, a->sel->items[i].key,
                   a->sel->items[i].rule->family);
@@ -241,6 +258,11 @@ write_rows(struct rows *r, const struct write_stats *stats, struct cs_err *err)
         return rc;
     stage_all(r, stats);
     stage_deletes(r);
+    if (r->stopped) {
+        write_copy_give_up(r->copy);
+        rc = a->req->dry_run ? CS_OK : copy_end(a->conn, r->copy, "sending rows", err);
+        return rc == CS_EDOWN ? rc : say_stopped(err);
+    }
     if (a->req->dry_run)
         return CS_OK;
     rc = copy_end(a->conn, r->copy, "sending rows", err);

@@ -271,6 +271,15 @@ write_copy_open(PGconn *conn)
     return copy;
 }
 
+void
+write_copy_give_up(struct write_copy *copy)
+{
+    if (!copy)
+        return;
+    copy->sink.used = 0;
+    copy->sink.failed = true;
+}
+
 bool
 write_copy_close(struct write_copy *copy)
 {

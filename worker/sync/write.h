@@ -30,6 +30,9 @@ void write_digest(const struct write_row *row, char out[33]);
 /* A writer into the COPY that runs on conn, borrowed. */
 struct write_copy *write_copy_open(PGconn *conn);
 
+/* Nothing more is sent, and the close says that it failed. NULL is fine. */
+void write_copy_give_up(struct write_copy *copy);
+
 /* Hand over what is left and free it. false when the connection failed at any time. NULL is fine. */
 bool write_copy_close(struct write_copy *copy);
 
