@@ -38,6 +38,8 @@ operations() { doc '.paths | to_entries[] | .key as $p | .value | keys[] | ascii
 start_postgres
 start_redis
 migrate
+sql "INSERT INTO symbols (symbol, name, type, active, weighted_shares_outstanding) VALUES ('ONE', 'One Company', 'CS', true, 1000000000)"
+sql "INSERT INTO ohlcv_daily (symbol, date, close) VALUES ('ONE', '2024-05-09', 300)"
 start_adapter_with_redis CACHESYNC_MAX_BACKLOG=3
 see GET /health /health
 is "$CODE" 503 'nobody reads the stream yet'
@@ -75,15 +77,23 @@ is "$(jq -r .job_id <<<"$BODY")" "$id" 'the key is known'
 wait_until 20 'the job ends' job_is "$id" completed
 see GET "$BASE/status/{job_id}" "$BASE/status/$id"
 is "$CODE $(jq -r .status <<<"$BODY")" '200 completed' 'a job that ran is as described'
+see GET /metrics /metrics
+metric() { NAME=$1 awk '{ s = $0; sub(/ [^ ]*$/, "", s) } s == ENVIRON["NAME"] { print $NF }' "$SCRATCH/body"; }
+ok 'a real worker counts its job' test "$(metric 'cachesync_jobs_total{mode="full",status="completed"}')" -ge 1
+ok 'its duration' test "$(metric cachesync_job_duration_seconds_count)" -ge 1
+like "$(metric 'cachesync_last_success_age_seconds{environment="DEFAULT"}')" '^[0-9.]+$' 'and when it ended'
+is "$(metric cachesync_workers)" 1 'the worker itself is seen'
+like "$(grep -c '^cachesync_worker_loop_lag_seconds{worker=' "$SCRATCH/body")" '^[1-9]' 'with its loop lag'
 see GET "$BASE/status/{job_id}" "$BASE/status/$none"
 see POST "$BASE/cancel/{job_id}" "$BASE/cancel/$id"
 see POST "$BASE/cancel/{job_id}" "$BASE/cancel/$none"
 see GET $BASE/history $BASE/history
 ok 'a page with a job is as described' test "$(jq '.jobs | length' <<<"$BODY")" -ge 1
 see GET $BASE/history "$BASE/history?limit=0"
-redis HSET "$P:universes:DEFAULT" top_10 '{"universe":"top_10","type":"market_leader","symbol_count":10,"last_updated":"2024-05-09T20:00:00.000Z"}' >/dev/null
+redis HSET "$P:universes:DEFAULT" a_universe '{"universe":"a_universe","type":"market_leader","symbol_count":10,"last_updated":"2024-05-09T20:00:00.000Z"}' >/dev/null
 see GET $BASE/stats $BASE/stats
-is "$(jq '.universes | length' <<<"$BODY")" 1 'statistics with a universe are as described'
+ok 'statistics with universes are as described' test "$(jq '.universes | length' <<<"$BODY")" -ge 2
+is "$(jq '.universes | map(.universe) | . == sort' <<<"$BODY")" true 'universes are in their order'
 see POST $BASE/trigger $BASE/trigger "${json[@]}" -d '{"mode":"sideways"}'
 see POST $BASE/trigger $BASE/trigger "${json[@]}" -d '{"as_of":1}'
 see POST $BASE/trigger $BASE/trigger -H 'Content-Type: text/plain' -d '{}'
