@@ -204,7 +204,7 @@ cancel_job(struct daemon *d, const char *job_id)
     }
     job->cancelled = true;
     if (job->state == JOB_RUNNING)
-        pool_cancel(d->pool, &job->work);
+        run_tell(job);
     else if ((job->state == JOB_WAITING || job->state == JOB_REPEATING) && !job->sent)
         finish_failed(job, "cancelled", "cancelled before it ran", NULL, false);
 }

@@ -138,13 +138,14 @@ control_on_message(const char *channel, const char *payload, size_t len_bytes, v
         if (!run)
             run = json_object_get(m, "run_id");
         args_add(&a, d->keys.commands);
+        args_add(&a, d->keys.metrics);
         args_give(&a, cs_xasprintf("%s:idem:", d->keys.prefix));
         if (json_is_integer(run))
             args_int(&a, json_integer_value(run));
         else
             args_add(&a, json_is_string(run) ? json_string_value(run) : "");
         args_bytes(&a, payload, len_bytes);
-        if (cs_redis_eval(d->redis, "worker/lua/autostart.lua", on_autostart_reply, d, 1, (int)a.count, a.v,
+        if (cs_redis_eval(d->redis, "worker/lua/autostart.lua", on_autostart_reply, d, 2, (int)a.count, a.v,
                           a.len) != CS_OK)
             CS_LOG(CS_LOG_WARN, "autostart_missed", NULL, cs_kv_s("reason", "Redis is away"));
         args_fini(&a);

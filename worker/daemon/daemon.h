@@ -41,6 +41,13 @@ enum job_state {
 /* How a job that ends is held; the names are lua/finish's. */
 enum job_held { HELD_OWNER, HELD_UNREAD, HELD_WAITER, HELD_TRIMMED };
 
+/* What a thread is given; its own, since the thread may outlive the job (pool_abandon). */
+struct job_work {
+    struct pool_work work; /* first: freed through it */
+    struct cs_command cmd;
+    char job_id[CS_UUID_LEN + 1];
+};
+
 struct daemon;
 
 /* One stream entry that this daemon holds. */
@@ -58,11 +65,14 @@ struct job {
     struct cs_command cmd;
     struct args fields; /* the entry as it came, for the dead letter */
     int64_t created_ms, start_ms, due_us, deadline_us;
+    int64_t sent_us; /* when lua/start was sent: the lease runs from then on */
     int attempts, refusals;
     bool cancelled, timed_out;
-    bool lost; /* another worker owns the entry: drop without a word */
-    struct pool_work work;
-    struct args end; /* arguments of lua/finish, kept until it answered */
+    bool lost;             /* another worker owns the entry: drop without a word */
+    struct job_work *work; /* JOB_RUNNING */
+    int64_t told_us;       /* when the running work was told to stop; 0: it was not */
+    bool recorded_only;    /* out of attempts: only look whether one of them had committed */
+    struct args end;       /* arguments of lua/finish, kept until it answered */
     int end_nkeys;
     struct {
         bool back; /* to any worker; else to be tried again here */
@@ -122,8 +132,12 @@ struct daemon {
     bool probing;
     struct pool_work probe;
     const char *database; /* "unknown", "up", "down" */
-    bool redis_down_said;
-    int64_t completed, failed, retried;
+    bool redis_down_said, was_up;
+    int64_t completed, failed, retried, reconnects;
+    int64_t tick_us,
+        loop_lag_us; /* when the last tick ran; the worst delay of one since the last heartbeat */
+    int64_t renew_sent_us;
+    bool forced; /* leave without waiting for threads */
     struct notify notify;
     struct event *signals[3];
 };
@@ -132,6 +146,7 @@ struct daemon {
 void intake_up(struct daemon *d);
 void intake_down(struct daemon *d);
 void intake_read(struct daemon *d); /* read if there is room and no read is out */
+void intake_look_ahead(struct daemon *d);
 void on_intake_timer(int fd, short what, void *arg);
 
 /* jobs.c: the list */
@@ -168,6 +183,8 @@ void admit_fields(struct job *job, const struct cs_reply *fields);
 void run_start(struct job *job);
 void run_release(struct job *job); /* as job->release says */
 void run_hand_back(struct job *job, int refund);
+void run_tell(struct job *job);  /* stop the running work soon */
+void run_stuck(struct job *job); /* its thread does not come back: go on without */
 void run_stop(struct daemon *d); /* hand back what waits */
 void run_on_report(struct pool_report *report, void *arg);
 

@@ -128,6 +128,29 @@ room(struct daemon *d)
     return (busy < threads ? threads - busy : 0) + d->window;
 }
 
+static bool
+may_read(const struct daemon *d)
+{
+    return !d->reading && !d->stopping && cs_redis_is_up(d->reader) && cs_redis_is_up(d->redis);
+}
+
+/*
+ * With every thread busy, one entry that no idle worker took within a tick: should it wait for the environment that is
+ * being synced here, the next ones can join it.
+ */
+void
+intake_look_ahead(struct daemon *d)
+{
+    const char *argv[] = {"XREADGROUP", "GROUP",   CS_GROUP,         d->name, "COUNT",
+                          "1",          "STREAMS", d->keys.commands, ">"};
+
+    if (!may_read(d) || !d->group_ready || !d->history_done || d->held == 0 || d->admitting ||
+        d->held >= HELD_MAX || jobs_busy(d) + pings_waiting(d) != (size_t)d->cfg.workers)
+        return;
+    d->asked = 1;
+    d->reading = cs_redis_call(d->reader, on_read_reply, d, READ_TIMEOUT_MS, 9, argv, NULL) == CS_OK;
+}
+
 void
 intake_read(struct daemon *d)
 {
@@ -135,7 +158,7 @@ intake_read(struct daemon *d)
     const char *argv[] = {"XREADGROUP", "GROUP",  CS_GROUP,  d->name,          "COUNT", count,
                           "BLOCK",      BLOCK_MS, "STREAMS", d->keys.commands, ">"};
 
-    if (d->reading || d->stopping || !cs_redis_is_up(d->reader) || !cs_redis_is_up(d->redis))
+    if (!may_read(d))
         return;
     if (!d->group_ready) {
         create_group(d);

@@ -38,7 +38,6 @@ jobs_add(struct daemon *d, const char *entry_id)
 
     job->d = d;
     job->listed = true;
-    job->work.owner = job;
     snprintf(job->entry_id, sizeof(job->entry_id), "%s", entry_id);
     TAILQ_INSERT_TAIL(&d->jobs, job, next);
     LIST_INSERT_HEAD(bucket_of(d, entry_id), job, same_bucket);
@@ -78,6 +77,7 @@ jobs_drop(struct job *job)
     }
     args_fini(&job->fields);
     args_fini(&job->end);
+    free(job->work);
     free(job);
 }
 

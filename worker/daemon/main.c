@@ -40,9 +40,7 @@ on_signal_stop(evutil_socket_t sig, short what, void *arg)
     (void)what;
     if (d->stopping) {
         CS_LOG(CS_LOG_WARN, "stop_now", NULL);
-        d->exit_code = 128 + (int)sig;
-        event_base_loopbreak(d->base);
-        return;
+        _exit(128 + (int)sig); /* its jobs are taken over after the lease; a thread may never come back */
     }
     CS_LOG(CS_LOG_INFO, "stopping", NULL, cs_kv_i("grace_s", d->cfg.grace_s));
     notify_send(&d->notify, "STOPPING=1");
@@ -66,7 +64,7 @@ reload_rules(struct daemon *d)
     d->retired = cs_xrealloc(d->retired, (d->retired_count + 1) * sizeof(struct sync_rules *));
     d->retired[d->retired_count++] = d->rules; /* running jobs may read it */
     d->rules = rules;
-    if (pool_idle(d->pool) == (size_t)d->cfg.workers)
+    if (pool_idle(d->pool) == (size_t)d->cfg.workers && pool_abandoned(d->pool) == 0)
         while (d->retired_count)
             rules_free(d->retired[--d->retired_count]);
     CS_LOG(CS_LOG_INFO, "rules_loaded", NULL, cs_kv_s("digest", rules->digest),
@@ -93,6 +91,8 @@ on_redis_up(void *arg)
     struct daemon *d = arg;
 
     CS_LOG(CS_LOG_INFO, "redis_up", NULL);
+    d->reconnects += d->was_up;
+    d->was_up = true;
     d->redis_down_said = false;
     redis_settings_check(d);
     upkeep_heartbeat(d);
@@ -289,6 +289,8 @@ main(int argc, char **argv)
         notify_close(&d.notify);
         say_goodbye(&d);
         CS_LOG(CS_LOG_INFO, "stopped", NULL, cs_kv_i("held", (int64_t)d.held));
+        if (d.forced || pool_abandoned(d.pool))
+            _exit(d.exit_code); /* a thread may never come back */
     }
     take_down(&d);
     cs_config_fini(&d.cfg);

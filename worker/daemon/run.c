@@ -31,15 +31,25 @@ run(struct job *job)
 {
     struct daemon *d = job->d;
 
-    job->work.kind = POOL_SYNC;
-    job->work.job_id = job->job_id;
-    job->work.cmd = &job->cmd;
-    job->work.rules = d->rules;
-    job->work.now_ms = job->start_ms;
-    atomic_store(&job->work.stop, false);
+    struct job_work *w = cs_xcalloc(1, sizeof(*w));
+
+    w->cmd = job->cmd;
+    memcpy(w->job_id, job->job_id, sizeof(w->job_id));
+    w->work.kind = POOL_SYNC;
+    w->work.job_id = w->job_id;
+    w->work.cmd = &w->cmd;
+    w->work.rules = d->rules;
+    w->work.now_ms = job->start_ms;
+    w->work.recorded_only = job->recorded_only;
+    w->work.owner = job;
+    atomic_store(&w->work.lease_until_us, job->sent_us + d->cfg.lease_ms * 1000);
+    job->work = w;
+    job->told_us = 0;
     job->timed_out = false;
     job->deadline_us = cs_clock_mono_us() + d->cfg.job_timeout_s * 1000000;
-    if (pool_submit(d->pool, &job->work) != CS_OK) {
+    if (pool_submit(d->pool, &w->work) != CS_OK) {
+        free(w);
+        job->work = NULL;
         job->release.back = false;
         job->release.refund = 1;
         job->release.due_ms = 0;
@@ -56,11 +66,8 @@ static void
 started(struct job *job, const struct cs_reply *r)
 {
     job->attempts = (int)cs_reply_int(cs_reply_at(r, 1));
-    if (job->attempts > job->d->cfg.max_attempts) {
-        job->attempts--;
-        finish_failed(job, "attempts_exhausted",
-                      "its workers died or failed too often: see the log of the workers", NULL, false);
-    } else if (job->cancelled) {
+    job->recorded_only = job->attempts > job->d->cfg.max_attempts;
+    if (job->cancelled) {
         cancelled(job);
     } else {
         run(job);
@@ -140,6 +147,7 @@ run_start(struct job *job)
     char when[CS_TIME_LEN + 1], slot[64];
 
     job->start_ms = cs_clock_wall_ms();
+    job->sent_us = cs_clock_mono_us();
     cs_time_format(job->start_ms, when);
     job_slot(slot, job);
     add_places(&a, job);
@@ -232,6 +240,8 @@ is_transient(enum cs_rc rc, const struct cs_err *err)
 {
     static const char *const states[] = {"08", "40001", "40P01", "57P0", "53", "25P03", "55P03"};
 
+    if (strcmp(err->code, "lease_lost") == 0)
+        return true;
     if (rc == CS_EDOWN || (rc == CS_EDB && !err->sqlstate[0])) /* libpq gives no state to a lost connection */
         return true;
     for (size_t i = 0; rc == CS_EDB && i < sizeof(states) / sizeof(*states); i++)
@@ -241,7 +251,7 @@ is_transient(enum cs_rc rc, const struct cs_err *err)
 }
 
 static void
-retry(struct job *job, const struct cs_err *err)
+retry(struct job *job, const char *why, int refund)
 {
     int64_t most_ms = BACKOFF_MS, wait_ms;
 
@@ -251,10 +261,10 @@ retry(struct job *job, const struct cs_err *err)
         most_ms = BACKOFF_MAX_MS;
     wait_ms = BACKOFF_LEAST_MS + random() % most_ms; /* full jitter: a fleet must not come back in one beat */
     job->d->retried++;
-    CS_LOG(CS_LOG_WARN, "job_retry", job->job_id, cs_kv_s("error", err->msg),
-           cs_kv_i("attempt", job->attempts), cs_kv_i("wait_ms", wait_ms));
+    CS_LOG(CS_LOG_WARN, "job_retry", job->job_id, cs_kv_s("error", why), cs_kv_i("attempt", job->attempts),
+           cs_kv_i("wait_ms", wait_ms));
     job->release.back = false;
-    job->release.refund = 0;
+    job->release.refund = refund;
     job->release.due_ms = cs_clock_wall_ms() + wait_ms;
     job_later(job, JOB_RELEASING, 0);
     run_release(job);
@@ -268,25 +278,52 @@ failure_code(enum cs_rc rc, const struct cs_err *err)
     return rc == CS_EDOWN ? "database_unavailable" : rc == CS_EDB ? "database_error" : cs_rc_name(rc);
 }
 
+/* Out of attempts, and the question whether one of them had committed has its answer, or none yet. */
 static void
-sync_failed(struct job *job, const struct pool_report *report)
+looked_up(struct job *job, enum cs_rc rc, const struct cs_err *err)
 {
-    const struct cs_err *err = &report->err;
-    enum cs_rc rc = report->rc;
-    json_t *figures = report->result.details ? json_incref(report->result.details) : json_object();
-
-    if (job->cancelled) {
-        finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
-    } else if (job->d->stopping && rc == CS_ECANCELED) {
-        run_hand_back(job, 1);
-    } else if ((is_transient(rc, err) || job->timed_out) && job->attempts < job->d->cfg.max_attempts) {
-        retry(job, err);
+    if (rc == CS_ENOTFOUND) {
+        job->attempts--;
+        finish_failed(job, "attempts_exhausted",
+                      "its workers died or failed too often: see the log of the workers", NULL, false);
+    } else if (is_transient(rc, err) || job->timed_out) {
+        retry(job, err->msg, 1); /* until PostgreSQL tells: it may have committed */
     } else {
-        if (err->sqlstate[0])
-            json_object_set_new(figures, "sqlstate", json_string(err->sqlstate));
-        json_object_set_new(figures, "attempts", json_integer(job->attempts));
-        finish_failed(job, job->timed_out ? "timeout" : failure_code(rc, err), err->msg, figures, false);
+        finish_failed(job, failure_code(rc, err), err->msg, NULL, false);
     }
+}
+
+static void
+sync_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json_t *details, bool committing)
+{
+    bool again = is_transient(rc, err) || job->timed_out;
+    json_t *figures;
+
+    if (job->cancelled && !committing) {
+        finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
+        return;
+    }
+    if (job->d->stopping && rc == CS_ECANCELED) {
+        run_hand_back(job, 1);
+        return;
+    }
+    if (job->recorded_only) {
+        looked_up(job, rc, err);
+        return;
+    }
+    if (strcmp(err->code, "lease_lost") == 0) {
+        retry(job, err->msg, 1);
+        return;
+    }
+    if (again && (job->attempts < job->d->cfg.max_attempts || committing)) {
+        retry(job, err->msg, 0); /* it may have committed: the run row tells */
+        return;
+    }
+    figures = details ? json_deep_copy(details) : json_object();
+    if (err->sqlstate[0])
+        json_object_set_new(figures, "sqlstate", json_string(err->sqlstate));
+    json_object_set_new(figures, "attempts", json_integer(job->attempts));
+    finish_failed(job, job->timed_out ? "timeout" : failure_code(rc, err), err->msg, figures, false);
     json_decref(figures);
 }
 
@@ -311,13 +348,69 @@ on_progress(struct job *job, const struct sync_progress *p)
 static void
 on_sync_done(struct job *job, struct pool_report *report)
 {
+    bool committing = atomic_load(&report->work->phase) == WORK_COMMITTING;
+
+    free(job->work);
+    job->work = NULL;
     if (job->lost)
         jobs_drop(job);
     else if (report->rc == CS_OK)
         finish_job(job,
                    &(struct finish){.status = CS_STATUS_COMPLETED, .doc = report->result.doc, .ran = true});
     else
-        sync_failed(job, report);
+        sync_failed(job, report->rc, &report->err, report->result.details, committing);
+}
+
+void
+run_tell(struct job *job)
+{
+    if (job->told_us)
+        return;
+    job->told_us = cs_clock_mono_us();
+    if (!pool_cancel(job->d->pool, &job->work->work))
+        CS_LOG(CS_LOG_INFO, "cancel_late", job->job_id);
+}
+
+/* One event on tickstock:errors, by the means that leave the job's state alone. */
+static void
+say_stuck(struct job *job)
+{
+    struct daemon *d = job->d;
+    struct args event = {0};
+    const char *argv[] = {"XADD", d->keys.events, "MAXLEN", "~",     "100000",
+                          "*",    "channel",      NULL,     "event", NULL};
+
+    events_error(&event, job->job_id, "critical", "thread_stuck",
+                 "a thread of the worker does not come back from PostgreSQL; it was written off", NULL,
+                 cs_clock_wall_ms());
+    argv[7] = event.v[0];
+    argv[9] = event.v[1];
+    if (cs_redis_call(d->redis, NULL, NULL, 0, 10, argv, NULL) != CS_OK ||
+        cs_redis_call(d->redis, NULL, NULL, 0, 3, (const char *[]){"PUBLISH", event.v[0], event.v[1]},
+                      NULL) != CS_OK)
+        CS_LOG(CS_LOG_DEBUG, "heartbeat_missed", NULL);
+    args_fini(&event);
+}
+
+void
+run_stuck(struct job *job)
+{
+    struct daemon *d = job->d;
+    bool committing = atomic_load(&job->work->work.phase) == WORK_COMMITTING;
+    struct cs_err err = {0};
+
+    if (pool_abandon(d->pool, &job->work->work, &err) != CS_OK)
+        return; /* asked again at the next tick */
+    job->work = NULL;
+    CS_LOG(CS_LOG_ERROR, "thread_stuck", job->job_id, cs_kv_i("stuck", (int64_t)pool_abandoned(d->pool)));
+    say_stuck(job);
+    (void)cs_err_code(&err, CS_ECANCELED, "timeout", "its thread did not come back from PostgreSQL");
+    if (job->lost)
+        jobs_drop(job);
+    else
+        sync_failed(job, CS_ECANCELED, &err, NULL, committing);
+    jobs_run(d);
+    intake_read(d);
 }
 
 void

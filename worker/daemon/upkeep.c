@@ -3,6 +3,7 @@
  * upkeep - once a second: heartbeat, deadlines; every third of a lease: renewal and takeover; a probe of
  * PostgreSQL.
  */
+#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,35 @@
 
 #define HEARTBEAT_TTL_MS "10000"
 #define TICKS_A_SECOND 4
+#define TICK_US INT64_C(250000)
+#define PATIENCE_US INT64_C(5000000) /* from the cancel request to the end of a thread that is given up */
+#define CANCEL_PATIENCE_US INT64_C(1500000) /* somebody waits for it */
+#define LET_GO_US INT64_C(1500000)          /* after the grace time */
+#define LEAVE_US INT64_C(3000000)
 #define TAKEN_AT_ONCE 50
 #define PROBE_TICKS (5 * TICKS_A_SECOND)
+
+static void
+pair_int(struct args *a, const char *name, int64_t n)
+{
+    args_add(a, name);
+    args_int(a, n);
+}
+
+/* Resident memory; 0 where /proc does not tell. */
+static int64_t
+rss_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    long size = 0, resident = 0;
+
+    if (!f)
+        return 0;
+    if (fscanf(f, "%ld %ld", &size, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
 
 void
 upkeep_heartbeat(struct daemon *d)
@@ -27,38 +55,39 @@ upkeep_heartbeat(struct daemon *d)
     struct args a = {0};
     json_t *ids = json_array();
     const struct job *job;
-    int64_t busy = 0;
+    int64_t busy = 0, oldest_ms = 0, now_ms = cs_clock_wall_ms();
 
     TAILQ_FOREACH(job, &d->jobs, next)
     if (job->state == JOB_RUNNING) {
         busy++;
+        if (now_ms - job->start_ms > oldest_ms)
+            oldest_ms = now_ms - job->start_ms;
         json_array_append_new(ids, json_string(job->job_id));
     }
     args_add(&a, "HSET");
     args_add(&a, cs_key_worker(&d->keys, d->name, key));
     args_pair(&a, "host", d->host);
-    args_add(&a, "pid");
-    args_int(&a, getpid());
+    pair_int(&a, "pid", getpid());
     args_pair(&a, "version", CS_VERSION);
     args_pair(&a, "started_at", d->started_at);
-    args_add(&a, "threads");
-    args_int(&a, d->cfg.workers);
-    args_add(&a, "busy");
-    args_int(&a, busy);
+    pair_int(&a, "threads", d->cfg.workers);
+    pair_int(&a, "busy", busy);
     args_add(&a, "jobs");
     args_give(&a, cs_json_dump(ids));
-    args_add(&a, "completed");
-    args_int(&a, d->completed);
-    args_add(&a, "failed");
-    args_int(&a, d->failed);
-    args_add(&a, "retried");
-    args_int(&a, d->retried);
+    pair_int(&a, "completed", d->completed);
+    pair_int(&a, "failed", d->failed);
+    pair_int(&a, "retried", d->retried);
+    pair_int(&a, "reconnects", d->reconnects);
+    pair_int(&a, "stuck", (int64_t)pool_abandoned(d->pool));
+    pair_int(&a, "loop_lag_ms", d->loop_lag_us / 1000);
+    pair_int(&a, "oldest_running_ms", oldest_ms);
+    pair_int(&a, "rss_bytes", rss_bytes());
+    d->loop_lag_us = 0;
     args_pair(&a, "database", d->database);
     if (d->last_read_ms) {
         cs_time_format(d->last_read_ms, when);
         args_pair(&a, "last_read", when);
-        args_add(&a, "last_read_ms");
-        args_int(&a, d->last_read_ms);
+        pair_int(&a, "last_read_ms", d->last_read_ms);
     }
     if (cs_redis_call(d->redis, NULL, NULL, 0, (int)a.count, a.v, a.len) != CS_OK ||
         cs_redis_call(d->redis, NULL, NULL, 0, 3, (const char *[]){"PEXPIRE", key, HEARTBEAT_TTL_MS}, NULL) !=
@@ -76,18 +105,31 @@ upkeep_heartbeat(struct daemon *d)
 }
 
 static void
+lose(struct daemon *d, const char *entry_id)
+{
+    struct job *job;
+
+    TAILQ_FOREACH(job, &d->jobs, next)
+    if (job->state == JOB_RUNNING && strcmp(job->entry_id, entry_id) == 0) {
+        CS_LOG(CS_LOG_WARN, "lease_lost", job->job_id);
+        job->lost = true;
+        run_tell(job);
+    }
+}
+
+static void
 on_renew_reply(const struct cs_reply *reply, void *arg)
 {
     struct daemon *d = arg;
     struct job *job;
 
+    if (cs_reply_type(reply) != CS_REPLY_ARRAY)
+        return;
     for (size_t i = 0; i < cs_reply_len(reply); i++)
-        TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING && !strcmp(job->entry_id, cs_reply_str(cs_reply_at(reply, i), NULL))) {
-        CS_LOG(CS_LOG_WARN, "lease_lost", job->job_id);
-        job->lost = true;
-        pool_cancel(d->pool, &job->work);
-    }
+        lose(d, cs_reply_str(cs_reply_at(reply, i), NULL));
+    TAILQ_FOREACH(job, &d->jobs, next)
+    if (job->state == JOB_RUNNING && !job->lost && job->sent_us < d->renew_sent_us)
+        atomic_store(&job->work->work.lease_until_us, d->renew_sent_us + d->cfg.lease_ms * 1000);
 }
 
 static void
@@ -101,6 +143,7 @@ renew(struct daemon *d)
     args_add(&a, d->name);
     TAILQ_FOREACH(job, &d->jobs, next)
     args_add(&a, job->entry_id);
+    d->renew_sent_us = cs_clock_mono_us();
     if (a.count > 3 && cs_redis_eval(d->redis, "worker/lua/renew.lua", on_renew_reply, d, 1, (int)a.count,
                                      a.v, a.len) != CS_OK)
         CS_LOG(CS_LOG_DEBUG, "renewal_missed", NULL);
@@ -163,43 +206,80 @@ takeover(struct daemon *d)
 static void
 deadlines(struct daemon *d)
 {
-    int64_t now_us = cs_clock_mono_us();
-    struct job *job;
+    int64_t now_us = cs_clock_mono_us(), patience_us;
+    struct job *job, *following;
 
-    TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING && !job->timed_out && now_us > job->deadline_us) {
-        CS_LOG(CS_LOG_WARN, "job_timeout", job->job_id, cs_kv_i("timeout_s", d->cfg.job_timeout_s));
-        job->timed_out = true;
-        pool_cancel(d->pool, &job->work);
+    for (job = TAILQ_FIRST(&d->jobs); job; job = following) {
+        following = TAILQ_NEXT(job, next);
+        if (job->state != JOB_RUNNING)
+            continue;
+        if (!job->timed_out && now_us > job->deadline_us) {
+            CS_LOG(CS_LOG_WARN, "job_timeout", job->job_id, cs_kv_i("timeout_s", d->cfg.job_timeout_s));
+            job->timed_out = true;
+            run_tell(job);
+        }
+        patience_us = job->cancelled ? CANCEL_PATIENCE_US : PATIENCE_US;
+        if (job->told_us && now_us > job->told_us + patience_us) {
+            run_stuck(job);
+            return; /* the list has changed; the rest at the next tick */
+        }
     }
 }
 
+/* When the grace time is over: cancel, then let go, then leave, whatever a thread does. */
 static void
 grace(struct daemon *d)
 {
+    int64_t over_us = cs_clock_mono_us() - d->stop_us;
     struct job *job;
 
     run_stop(d);
-    if (cs_clock_mono_us() > d->stop_us)
+    if (over_us > 0)
         TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING && !atomic_load(&job->work.stop))
-        pool_cancel(d->pool, &job->work);
+    if (job->state == JOB_RUNNING)
+        run_tell(job);
+    if (over_us > LET_GO_US)
+        TAILQ_FOREACH(job, &d->jobs, next)
+    if (job->state == JOB_RUNNING && atomic_load(&job->work->work.phase) == WORK_STOPPED) {
+        run_stuck(job);
+        break;
+    }
+    if (over_us > LEAVE_US) {
+        d->forced = d->stopped = true;
+        event_base_loopexit(d->base, NULL);
+        return;
+    }
     daemon_maybe_stop(d);
+}
+
+/* How late the loop comes to this: somebody held it. */
+static void
+measure_lag(struct daemon *d)
+{
+    int64_t now_us = cs_clock_mono_us(), late_us = now_us - d->tick_us - TICK_US;
+
+    if (d->tick_us && late_us > d->loop_lag_us)
+        d->loop_lag_us = late_us;
+    d->tick_us = now_us;
 }
 
 void
 on_upkeep_tick(int fd, short what, void *arg)
 {
     struct daemon *d = arg;
-    unsigned lease_ticks = (unsigned)(d->cfg.lease_ms / 3 * TICKS_A_SECOND / 1000) + 1;
+    unsigned lease_ticks = (unsigned)(d->cfg.lease_ms * TICKS_A_SECOND / 3000);
 
     (void)fd;
     (void)what;
+    if (lease_ticks == 0)
+        lease_ticks = 1;
     d->ticks++;
+    measure_lag(d);
     notify_beat(&d->notify, cs_clock_mono_us());
     deadlines(d);
     jobs_run(d);
     pings_run(d);
+    intake_look_ahead(d);
     if (cs_redis_is_up(d->redis)) {
         if (d->ticks % TICKS_A_SECOND == 0)
             upkeep_heartbeat(d);

@@ -20,5 +20,8 @@ local attempt = redis.call('HINCRBY', KEYS[2], 'attempts', 1)
 redis.pcall('HSET', KEYS[2], 'status', 'running', 'start_time', ARGV[5], 'worker', ARGV[2])
 redis.pcall('HDEL', KEYS[2], 'due_ms')
 redis.pcall('SET', KEYS[4], ARGV[4], 'PX', ARGV[7])
+if #redis.pcall('XRANGE', KEYS[1], ARGV[3], ARGV[3]) > 0 then -- the lease begins; XCLAIM would drop an entry that is gone
+    redis.pcall('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', 1, 'JUSTID')
+end
 if waiting == ARGV[4] then redis.pcall('HDEL', KEYS[3], ARGV[6]) end
 return {'started', attempt}

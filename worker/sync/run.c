@@ -42,6 +42,7 @@ static const struct {
 struct run {
     PGconn *conn;
     const char *application_name;
+    char commit_within_ms[12];
     const struct sync_rules *rules;
     const struct sync_request *req;
     struct sync_result *res;
@@ -84,6 +85,8 @@ stage_begin(struct run *r, struct cs_err *err)
     r->expected = begin.expected_symbols;
     r->res->doc = begin.stored;
     r->res->replayed = begin.stored != NULL;
+    if (r->req->recorded_only && !r->res->replayed)
+        return cs_err_set(err, CS_ENOTFOUND, "no run of the job is recorded");
     return CS_OK;
 }
 
@@ -232,15 +235,19 @@ stage_commit(struct run *r, struct cs_err *err)
                                 json_string_value(json_object_get(doc, "market_date")),
                                 r->started_at,
                                 r->now,
-                                text};
+                                text,
+                                r->commit_within_ms};
         rc = pg_query(
             r->conn, "recording the run",
             "INSERT INTO cache_sync_runs (job_id, mode, environment, market_date, started_at, committed_at, "
             "total_changes, result) SELECT $1, $2, $3, $4::date, $5::timestamptz, $6::timestamptz, "
-            "(d->>'total_changes')::int, d FROM (SELECT $7::jsonb AS d) x",
-            7, params, NULL, err);
+            "(d->>'total_changes')::int, d FROM (SELECT $7::jsonb AS d, "
+            "set_config('idle_in_transaction_session_timeout', $8, true)) x",
+            8, params, NULL, err);
         if (rc == CS_OK && CS_FAILPOINT("sync.before_commit"))
             rc = cs_err_set(err, CS_EDOWN, "fail point before COMMIT");
+        if (rc == CS_OK && r->req->may_commit && !r->req->may_commit(r->req->arg))
+            rc = cs_err_code(err, CS_ECANCELED, "lease_lost", "the job's lease had run out before COMMIT");
         if (rc == CS_OK)
             rc = pg_exec(r->conn, "COMMIT", "COMMIT", err);
         if (rc == CS_OK && CS_FAILPOINT("sync.after_commit"))
@@ -361,6 +368,8 @@ sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sy
     err = err ? err : &own;
     *res = (struct sync_result){0};
     cs_time_format(req->now_ms, r.started_at);
+    /* Whoever was allowed to commit must do so within a third of a lease: the server ends the session otherwise. */
+    snprintf(r.commit_within_ms, sizeof r.commit_within_ms, "%u", s->opts.lease_ms / 3);
     r.application_name = s->opts.application_name ? s->opts.application_name : "cachesync";
     r.conn = session_connect(s, err);
     enum cs_rc rc = r.conn ? run_stages(&r, err) : err->rc;

@@ -45,6 +45,9 @@ struct sync_request {
     int64_t now_ms;          /* wall time of the caller; "today in New York" and started_at come from it */
     void (*on_progress)(const struct sync_progress *p, void *arg); /* NULL: none */
     bool (*stopped)(void *arg); /* asked between stages; true ends the sync with CS_ECANCELED; NULL: never */
+    /* Asked once, right before COMMIT; false ends the sync with CS_ECANCELED, code lease_lost. NULL: always. */
+    bool (*may_commit)(void *arg);
+    bool recorded_only; /* only look whether the job has committed; CS_ENOTFOUND when it has not */
     void *arg;
 };
 
@@ -107,7 +110,8 @@ enum cs_rc sync_session_ping(struct sync_session *s, struct cs_err *err) CS_MUST
  *                        absurd_market_cap), res->details with figures; nothing written
  *          CS_EDOWN      no connection, or lost before COMMIT was sent or with its outcome unknown: try again, the run row tells
  *          CS_EDB        PostgreSQL said no: err->sqlstate
- *          CS_ECANCELED  stopped() said so, or the statement was cancelled from outside
+ *          CS_ENOTFOUND  recorded_only, and no run is recorded
+ *          CS_ECANCELED  stopped() or may_commit() said so, or the statement was cancelled from outside
  *          CS_EINVAL     schema missing or too old: code schema_missing; too new: schema_too_new;
  *                        encoding SQL_ASCII: unsupported_encoding
  *          CS_ENOMEM     market too large for memory; a jsonb value beyond 256 MiB: code value_too_large
