@@ -1,7 +1,6 @@
 # What the Makefile includes to prove the sources: checks of their form (part of `make check`), and longer campaigns.
 
 TEST_PACKAGES += clang-14 clang-format-14
-PROOF_PACKAGES := valgrind clang-tidy-14 cppcheck gcovr afl++
 
 # ---- checks that read the sources and the programs; each is a file of tests/static/ ------------------------------------
 STATIC := $(patsubst tests/static/%.sh,check-%,$(sort $(wildcard tests/static/*.sh)))
@@ -13,7 +12,7 @@ $(STATIC): check-%: check-packages
 # ---- the suite under instruments; tests/run counts what they report as failures ------------------------------------------
 asan: check-packages ## the suite with AddressSanitizer, UBSan and leaks
 	+$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined all unit
-	BUILD=$(CURDIR)/build/asan sh tests/run $(or $(TESTS),unit/ integration/)
+	BUILD=$(CURDIR)/build/asan sh tests/run $(or $(TESTS),unit/ fuzz/ integration/)
 tsan: check-packages ## the programs under the integration load, and a stress of the thread pool, with ThreadSanitizer
 	+$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread all build/tsan/stress_pool
 	BUILD=$(CURDIR)/build/tsan sh tests/run $(or $(TESTS),integration/)
@@ -23,6 +22,7 @@ $(BUILD)/sweep_alloc: $(call obj,tests/stress/sweep_alloc.c $(COMMON) $(SYNC)) $
 $(BUILD)/stress_pool: $(call obj,tests/stress/stress_pool.c worker/daemon/pool.c $(COMMON) $(SYNC)) $(BUILD)/obj/embed.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_sync) $(LIBS_common)
 valgrind: check-packages ## the suite under valgrind's memcheck (slow)
+	@sh deploy/packages.sh valgrind
 	+$(MAKE) --no-print-directory all unit
 	sh tests/support/valgrind-build $(abspath $(BUILD)) $(CURDIR)/build/valgrind
 	BUILD=$(CURDIR)/build/valgrind sh tests/run $(or $(TESTS),unit/ integration/)
@@ -39,6 +39,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $$(call fuzz_links,$$*) $(FUZZ
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(FUZZ_LDFLAGS) -o $@ $^ $(LIBS_sync) $(LIBS_common)
 fuzz: check-packages ## libFuzzer on every target, FUZZ_S=60 seconds each, two at a time (FUZZ_NAMES=uri: some)
+	@sh deploy/packages.sh libclang-rt-14-dev
 	+$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang-14 SAN=fuzzer-no-link,$(FUZZ_SAN) FUZZ_MAIN= \
 	    FUZZ_LDFLAGS=-fsanitize=fuzzer,$(FUZZ_SAN) fuzz-programs
 	sh tests/fuzz/run libfuzzer build/fuzz/fuzz $(FUZZ_S) $(FUZZ_NAMES)
@@ -52,9 +53,9 @@ fuzz-afl: check-packages ## AFL++ on every target, FUZZ_S=60 seconds each, two a
 # ---- coverage ---------------------------------------------------------------------------------------------------------
 coverage: check-packages ## lines and branches that the suite runs: 85 % and 75 % demanded of each folder
 	@sh deploy/packages.sh gcovr
-	+$(MAKE) --no-print-directory BUILD=build/coverage CC='gcc --coverage -fprofile-update=atomic' OPT='-O0 -g' HARDEN=-fPIE all unit
+	+$(MAKE) --no-print-directory BUILD=build/coverage CC='gcc --coverage -fprofile-update=atomic' OPT='-O0 -g' HARDEN=-fPIE SEAMS=-DCS_FAILPOINTS all unit
 	find build/coverage -name '*.gcda' -delete
-	-BUILD=$(CURDIR)/build/coverage sh tests/run unit/ fuzz/ integration/
+	-BUILD=$(CURDIR)/build/coverage sh tests/run unit/ fuzz/ integration/ fault/
 	sh tests/support/coverage build/coverage
 .PHONY: coverage
 
@@ -67,5 +68,5 @@ analyze: check-packages ## gcc -fanalyzer, clang-tidy (.clang-tidy) and cppcheck
 # ---- property tests ---------------------------------------------------------------------------------------------------
 property: check-packages ## random markets, rules and days against a model in SQL: SEEDS='1 2 ...' DAYS=20
 	+$(MAKE) --no-print-directory all
-	BUILD=$(abspath $(BUILD)) SEEDS='$(or $(SEEDS),$(shell seq 1 40))' DAYS=$(or $(DAYS),20) sh tests/run integration/property.sh
+	BUILD=$(abspath $(BUILD)) SEEDS='$(or $(SEEDS),$(shell seq 1 20))' DAYS=$(or $(DAYS),20) sh tests/run integration/property.sh
 .PHONY: property
