@@ -84,6 +84,11 @@ submit_one(struct stress *s)
         return;
     }
     s->submitted++;
+    if (pool_idle(s->pool) >= WORKERS) {
+        fprintf(stderr, "%zu of %d threads are idle after work was handed over\n", pool_idle(s->pool),
+                WORKERS);
+        abort();
+    }
 }
 
 /* A pool from its start to its end; odd rounds free it while it works. */

@@ -428,6 +428,8 @@ pool_submit(struct pool *pool, struct pool_work *work)
 {
     enum cs_rc rc = CS_EFULL;
 
+    if (pool->busy == pool->slot_count) /* a thread is free before its report has been read */
+        return CS_EFULL;
     pthread_mutex_lock(&pool->mutex);
     for (size_t i = 0; i < pool->slot_count && rc != CS_OK; i++)
         if (!pool->slots[i]->work) {
