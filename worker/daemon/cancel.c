@@ -67,12 +67,15 @@ static void
 end_unread(struct job *job, const struct cs_reply *entry)
 {
     const char *id = cs_reply_str(cs_reply_at(entry, 0), NULL);
+    struct cs_entry_id made;
 
     if (!id || read_command(job, cs_reply_at(entry, 1), 0) != CS_OK || job->cmd.verb == CS_VERB_CANCEL) {
         jobs_drop(job); /* the worker that reads it says what is wrong */
         return;
     }
     snprintf(job->entry_id, sizeof(job->entry_id), "%s", id);
+    if (cs_entry_id_parse(id, &made) == CS_OK)
+        job->created_ms = (int64_t)made.ms;
     job->held = HELD_UNREAD;
     CS_LOG(CS_LOG_INFO, "cancel_unread", job->job_id);
     finish_failed(job, "cancelled", "cancelled before it was read", NULL, true);
@@ -95,7 +98,6 @@ on_page_reply(const struct cs_reply *r, void *arg)
 
         jobs_drop(seen);
         if (same) {
-            job->created_ms = 0;
             end_unread(job, entry);
             return;
         }

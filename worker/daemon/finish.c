@@ -224,13 +224,11 @@ churn_warnings(const json_t *doc)
     return n;
 }
 
-/* The day of a sync that was committed; "" when none was. */
-static const char *
-committed_day(const struct finish *how)
+static bool
+committed(const struct finish *how)
 {
-    const char *day = json_string_value(json_object_get(how->doc, "market_date"));
-
-    return day && how->ran && !json_is_true(json_object_get(how->doc, "dry_run")) ? day : "";
+    return how->status == CS_STATUS_COMPLETED && how->ran &&
+           !json_is_true(json_object_get(how->doc, "dry_run"));
 }
 
 static char *
@@ -240,6 +238,7 @@ finish_head(const struct job *job, const struct finish *how, int64_t now_ms)
     const struct cs_config *cfg = &job->d->cfg;
     const char *code = json_string_value(json_object_get(how->error_details, "code"));
     struct event_end end = event_end(job, how, now_ms);
+    const char *day = json_string_value(json_object_get(how->doc, "market_date"));
     json_t *o = json_object();
     char slot[64], *settle, *text;
 
@@ -263,7 +262,8 @@ finish_head(const struct job *job, const struct finish *how, int64_t now_ms)
         put_int(o, "duration_ms", now_ms > job->start_ms ? now_ms - job->start_ms : 0);
     put_int(o, "events_maxlen", cfg->events_maxlen);
     put(o, "cancelled", code && strcmp(code, "cancelled") == 0 ? "1" : "");
-    put(o, "market_date", committed_day(how));
+    put(o, "committed", committed(how) ? "1" : "");
+    put(o, "market_date", day ? day : "");
     put_int(o, "churn", how->coalesced_into ? 0 : churn_warnings(how->doc));
     settle = settle_event(job, &end, now_ms);
     put(o, "settle", settle);

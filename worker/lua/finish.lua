@@ -5,7 +5,7 @@
 --       held (owner: in our hands | unread: in nobody's | waiter: no entry, it waits for another job | trimmed: its entry
 --       is gone), status, mode, environment, slot ("mode|force|dry_run|as_of"), created_ms, now_ms, retention_ms,
 --       retention_jobs, duration_ms ("": did not run), events_maxlen, cancelled ("1": its waiters go on without it),
---       market_date ("": no sync was committed), churn, settle (the event of those that wait, see settle.lua)
+--       committed ("1": a sync), market_date, churn, settle (the event of those that wait, see settle.lua)
 --       then four lists, each a count of strings and the strings:
 --       hash fields, universes (count -1: leave them), events (channel, event), dead letter fields
 -- Returns {word, warning}: ok | settle (ended; others wait for it) | known (had ended: acknowledged) | lost (not ours to end)
@@ -111,8 +111,9 @@ local function count()
         try('HINCRBY', KEYS[8], 'duration_ms', a.duration_ms)
         try('HINCRBY', KEYS[8], 'duration_count', 1)
     end
-    if a.market_date ~= '' then
-        try('HSET', KEYS[8], 'last_success_ms:' .. a.environment, a.now_ms, 'market_date:' .. a.environment, a.market_date)
+    if a.committed == '1' then
+        try('HSET', KEYS[8], 'last_success_ms:' .. a.environment, a.now_ms)
+        if a.market_date ~= '' then try('HSET', KEYS[8], 'market_date:' .. a.environment, a.market_date) end
     end
     try('PEXPIRE', KEYS[5], a.retention_ms)
 end
