@@ -22,6 +22,7 @@ sync.before_begin|sync|
 sync.after_lock|sync|
 progress.before|sync|
 progress.after|sync|
+sync.row|sync|
 sync.before_commit|sync|
 sync.after_commit|sync|
 pool.report|sync|
