@@ -50,6 +50,16 @@ wait_until 30 'a foreign hash is a dead letter' grep -q foreign_key <(redis XREV
 is "$(redis GET "$P:job:$id")" foreign 'and stays as it is'
 redis DEL "$P:job:$id" >/dev/null
 
+# ---- a foreign type where commands and cancels are read
+redis DEL "$P:commands" "$P:control" >/dev/null
+redis MSET "$P:commands" foreign "$P:control" foreign >/dev/null
+wait_until 30 'a foreign P:commands is said' said -E '(group|read)_refused error="WRONGTYPE'
+wait_until 30 'a foreign P:control is said' said -E 'control_refused error="WRONGTYPE'
+redis DEL "$P:commands" "$P:control" >/dev/null
+id=$(send force 1)
+wait_until 40 'and work goes on when they are gone' job_is "$id" completed
+ok 'not a line for each try' test "$(grep -c _refused "$SCRATCH/daemon.log")" -lt 12
+
 # ---- memory is full, in the middle of a job
 hold
 id=$(send force 1)

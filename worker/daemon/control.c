@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/failpoint.h"
 #include "common/json.h"
 #include "common/mem.h"
@@ -16,9 +17,23 @@
 
 #define BLOCK_MS "2000"
 #define READ_TIMEOUT_MS 6000
+#define SAID_EVERY_US INT64_C(10000000)
 #define MESSAGE_MAX (1 << 20)
 
 static void control_read(struct daemon *d);
+
+/* Tried again every second; said now and then. */
+static void
+refused(struct daemon *d, const struct cs_reply *reply)
+{
+    int64_t now_us = cs_clock_mono_us();
+
+    event_add(d->control_again, &(struct timeval){.tv_sec = 1});
+    if (d->control_said_us && now_us < d->control_said_us + SAID_EVERY_US)
+        return;
+    d->control_said_us = now_us;
+    CS_LOG(CS_LOG_WARN, "control_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+}
 
 static void
 obey(struct daemon *d, const struct cs_reply *entry)
@@ -56,8 +71,7 @@ on_control_reply(const struct cs_reply *reply, void *arg)
     if (!reply)
         return;
     if (cs_reply_is_error(reply, NULL)) {
-        CS_LOG(CS_LOG_WARN, "control_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
-        event_add(d->control_again, &(struct timeval){.tv_sec = 1});
+        refused(d, reply);
         return;
     }
     if (cs_reply_len(entries) && CS_FAILPOINT("control.read")) {
@@ -96,8 +110,7 @@ on_newest_reply(const struct cs_reply *reply, void *arg)
     if (!reply)
         return;
     if (cs_reply_is_error(reply, NULL)) {
-        CS_LOG(CS_LOG_WARN, "control_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
-        event_add(d->control_again, &(struct timeval){.tv_sec = 1});
+        refused(d, reply);
         return;
     }
     snprintf(d->control_id, sizeof(d->control_id), "%s", id ? id : "0-0");

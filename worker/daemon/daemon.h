@@ -121,10 +121,12 @@ struct daemon {
     char history_id[CS_ENTRY_ID_LEN + 1];
     int64_t last_read_ms;
     struct event *read_again;
+    int64_t read_said_us; /* when a refusal was logged last */
 
     /* control */
     char control_id[CS_ENTRY_ID_LEN + 1];
     struct event *control_again;
+    int64_t control_said_us;
 
     /* upkeep */
     struct event *tick;

@@ -16,6 +16,7 @@
 #define BLOCK_MS "2000"
 #define READ_TIMEOUT_MS 6000
 #define RETRY_MS 500
+#define SAID_EVERY_US INT64_C(10000000)
 #define WINDOW_MAX 1024
 #define HELD_MAX 2000  /* jobs in memory */
 #define REFUSED_MAX 16 /* jobs that Redis does not let in: no more are read */
@@ -36,6 +37,18 @@ on_intake_timer(int fd, short what, void *arg)
     intake_read(arg);
 }
 
+/* A refusal goes on until somebody mends its cause: a line now and then is enough. */
+static void
+say_refused(struct daemon *d, const char *event, const struct cs_reply *reply)
+{
+    int64_t now_us = cs_clock_mono_us();
+
+    if (d->read_said_us && now_us < d->read_said_us + SAID_EVERY_US)
+        return;
+    d->read_said_us = now_us;
+    CS_LOG(CS_LOG_WARN, event, NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+}
+
 static void
 on_group_reply(const struct cs_reply *reply, void *arg)
 {
@@ -45,7 +58,7 @@ on_group_reply(const struct cs_reply *reply, void *arg)
     if (!reply)
         return;
     if (cs_reply_is_error(reply, NULL) && !cs_reply_is_error(reply, "BUSYGROUP")) {
-        CS_LOG(CS_LOG_WARN, "group_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+        say_refused(d, "group_refused", reply);
         read_later(d);
         return;
     }
@@ -84,9 +97,11 @@ on_read_reply(const struct cs_reply *reply, void *arg)
     if (!reply)
         return;
     if (cs_reply_is_error(reply, NULL)) {
-        if (cs_reply_is_error(reply, "NOGROUP") || cs_reply_is_error(reply, "UNBLOCKED"))
+        if (cs_reply_is_error(reply, "NOGROUP") || cs_reply_is_error(reply, "UNBLOCKED") ||
+            cs_reply_is_error(reply, "WRONGTYPE"))
             d->group_ready = false;
-        CS_LOG(CS_LOG_WARN, "read_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+        if (!cs_reply_is_error(reply, "UNBLOCKED"))
+            say_refused(d, "read_refused", reply);
         read_later(d);
         return;
     }
