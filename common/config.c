@@ -479,7 +479,8 @@ print_usage(const char *program, const char *about)
 }
 
 bool
-cs_config_main(struct cs_config *cfg, int argc, char **argv, const char *about, int *exit_code)
+cs_config_main(struct cs_config *cfg, int argc, char **argv, const char *about, cs_config_check *more,
+               int *exit_code)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"check-config", no_argument, NULL, 'k'},
@@ -514,7 +515,7 @@ cs_config_main(struct cs_config *cfg, int argc, char **argv, const char *about, 
         fprintf(stderr, "%s: %s: takes no arguments; see %s --help\n", program, argv[optind], program);
         return finish(2, exit_code);
     }
-    if (cs_config_load(cfg, path, &err) != CS_OK) {
+    if (cs_config_load(cfg, path, &err) != CS_OK || (more != NULL && more(cfg, &err) != CS_OK)) {
         fprintf(stderr, "%s: %s\n", program, err.msg);
         cs_config_fini(cfg);
         return finish(2, exit_code);

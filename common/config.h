@@ -82,14 +82,19 @@ void cs_config_print(const struct cs_config *cfg, FILE *out);
 /* Open the log as cfg says (log_path, log_format, log_level). */
 enum cs_rc cs_config_open_log(const struct cs_config *cfg, struct cs_err *err) CS_MUSTCHECK;
 
+/* What a program finds wrong with settings that cs_config_load takes as they are: CS_OK, or a line for people in err. */
+typedef enum cs_rc cs_config_check(const struct cs_config *cfg, struct cs_err *err);
+
 /*
  * The options that every program takes: --config FILE, --check-config, --version, --help. Uses getopt_long.
  * Handles the last three itself (prints, exit code in *exit_code) and refuses everything else.
  *
+ * more     asked before --check-config prints and before the program goes on; NULL: nothing more to check.
  * Returns true when the program goes on with cfg loaded; false when it must exit with *exit_code
  * (0 done, 2 usage or bad configuration: one line has been printed to standard error).
  */
-bool cs_config_main(struct cs_config *cfg, int argc, char **argv, const char *about, int *exit_code);
+bool cs_config_main(struct cs_config *cfg, int argc, char **argv, const char *about, cs_config_check *more,
+                    int *exit_code);
 
 #define CS_VERSION "0.1.0"
 

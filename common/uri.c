@@ -14,6 +14,7 @@
 #define FORM "use redis://[user:password@]host[:port][/db] or unix://[user:password@]/path[?db=n]"
 #define MASK "***"
 #define BLANKS " \t\r\n"
+#define SCHEME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-"
 #define DB_MAX 1000000
 
 static int
@@ -273,7 +274,7 @@ char *
 cs_uri_masked(const char *uri)
 {
     const char *scheme = strstr(uri, "://"), *p = uri, *start = NULL, *end = NULL;
-    bool is_uri = scheme != NULL && scheme - uri < 16;
+    bool is_uri = scheme != NULL && strspn(uri, SCHEME) == (size_t)(scheme - uri);
     char *out = cs_xmalloc(strlen(uri) * 4 + 8);
     size_t n = 0;
 

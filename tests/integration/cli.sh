@@ -16,6 +16,10 @@ exits 2 'unknown verb' frobnicate
 like "$out" 'no verb frobnicate' 'unknown verb is named'
 is "$(wc -l <<<"$out")" 1 'unknown verb: one line'
 exits 2 'no verb'
+exits 2 'unknown option before the verb' --frob
+is "$out" 'cachesync: --frob: no such option; see cachesync --help' 'unknown option before the verb: one line with the remedy'
+exits 2 'no file' --config
+is "$out" 'cachesync: --config: needs a file; see cachesync --help' 'no file: one line'
 exits 0 'version' --version
 like "$out" '^cachesync [0-9]' 'version is printed'
 exits 0 'help' --help

@@ -64,8 +64,58 @@ is "$(job_field "$ping" status)" completed 'ping completes'
 is "$(redis XLEN "$P:events")" "$events" 'and sends nothing'
 is "$(redis ZSCORE "$P:jobs" "$ping")" '' 'and is not in the index'
 
+# ---- an import starts a sync, also one whose run id cannot stand in an idempotency key
+run=$(printf 'r%.0s' $(seq 122))
+redis PUBLISH tickstock:import:completed "{\"run_id\":\"${run#r}\"}" >/dev/null
+redis PUBLISH tickstock:import:completed "{\"run_id\":\"$run\"}" >/dev/null
+redis PUBLISH tickstock:import:completed '{"run_id":"Lauf 1 für heute"}' >/dev/null
+redis PUBLISH tickstock:import:completed '{"run_id":"Lauf 1 für heute"}' >/dev/null
+# shellcheck disable=SC2317 # called through wait_until
+imported() {
+    local key id
+    [ "$(redis --scan --pattern "$P:idem:import:*" | wc -l)" = 3 ] || return
+    for key in $(redis --scan --pattern "$P:idem:import:*"); do
+        id=$(redis GET "$key")
+        job_is "$id" completed && [ "$(job_field "$id" triggered_by)" = pipeline ] || return
+    done
+}
+wait_until 20 'each import is synced, however its run is called' imported
+ok 'a run id of 121 characters is its own key' test "$(redis EXISTS "$P:idem:import:${run#r}")" = 1
+
+# ---- each error has an id of its own
+move_sectors() { # true | false
+    sql "UPDATE symbols SET sector = CASE WHEN (right(symbol, 1) < '5') = $1 THEN 'Energy' ELSE 'Utilities' END"
+    run_job mode full force 1
+}
+move_sectors true >/dev/null
+moved=$(move_sectors false)
+ids=$(redis --json XRANGE "$P:events" - + | jq -r --arg id "$moved" '.[][1] | select(.[1] == "tickstock:errors") | .[3] | fromjson | select(.context.job_id == $id) | .error_id')
+ok 'several errors of a job' test "$(wc -l <<<"$ids")" -gt 1
+is "$(sort <<<"$ids" | uniq -d)" '' 'have different ids'
+
+# ---- the control stream keeps its length whoever writes to it
+for _ in $(seq 1100); do echo "XADD $P:control * command cancel job_id 01a20f28-64b1-7000-8000-000000000000"; done | redis >/dev/null
+# shellcheck disable=SC2317 # called through wait_until
+control_cut() { [ "$(redis XLEN "$P:control")" = 1000 ]; }
+wait_until 30 'the control stream is cut to 1,000' control_cut
+
 # ---- a clean stop
 kill -TERM "$DAEMON_PID"
 wait "$DAEMON_PID"
 is $? 0 'SIGTERM exits 0'
+
+# ---- what it cannot start with
+refused_setting() { # KEY=VALUE REGEX NAME
+    local said
+    said=$(env "$1" timeout 10 "$BUILD/cachesyncd" 2>&1)
+    is "$? $(wc -l <<<"$said")" '2 1' "$3: one line, exit code 2"
+    like "$said" "$2" "$3: key, value and remedy"
+    is "$(env "$1" "$BUILD/cachesyncd" --check-config 2>&1)$(env "$1" "$BUILD/cachesync" --check-config 2>&1 | sed 's/^cachesync:/cachesyncd:/')" "$said$said" \
+        "$3: --check-config says the same"
+}
+refused_setting CACHESYNC_RULES=/nowhere.json '^cachesyncd: CACHESYNC_RULES=/nowhere.json: .*cannot be opened' 'rules that are not there'
+echo '{"universes": []}' >"$SCRATCH/bad.json"
+refused_setting CACHESYNC_RULES="$SCRATCH/bad.json" "^cachesyncd: CACHESYNC_RULES=$SCRATCH/bad.json: .*\"version\"; add it" 'rules with a mistake'
+refused_setting DATABASE_URI=postgresql+psycopg2://u:geheim@h/d '^cachesyncd: DATABASE_URI=postgresql\+psycopg2://u:\*\*\*@h/d: .*; use postgresql://' 'an address of another library'
+refused_setting DATABASE_URI=postgresql://h:port/d '^cachesyncd: DATABASE_URI=postgresql://h:port/d: .*; use postgresql://' 'a port that is no number'
 finish

@@ -97,6 +97,10 @@ redis HSET "$P:universes:DEFAULT" b '{"universe":"b"}' a '{"universe":"a","symbo
 redis HSET "$P:daily:$(date -u +%F)" total 3 completed 2 failed 1 duration_ms 3000 ran 2 >/dev/null
 call GET "$BASE/stats"
 is "$CODE $(jq -c '[(.universes|map(.universe)),(.job_statistics|map(.))]' <<<"$BODY")" '200 [["a","b"],[3,2,1,1.5]]' 'stats'
+redis HSET "$P:daily:$(date -u -d yesterday +%F)" total 2 completed 2 duration_ms 5000 >/dev/null
+redis HSET "$P:daily:$(date -u -d '2 days ago' +%F)" total 1 failed 1 >/dev/null
+call GET "$BASE/stats"
+is "$(jq -c '.job_statistics|map(.)' <<<"$BODY")" '[6,4,2,2]' 'stats: a day that does not say how many ran, and one on which none did'
 
 redis RENAME "$P:jobs" "$P:jobs:kept" >/dev/null
 redis SET "$P:jobs" text >/dev/null

@@ -262,6 +262,8 @@ Test(config, masked_uris)
         {"postgresql://u@h:5432/db", "postgresql://u@h:5432/db"},
         {"postgresql://h:5432/db?user=u&password=pw&sslmode=require",
          "postgresql://h:5432/db?user=u&password=***&sslmode=require"},
+        {"postgresql+psycopg2://u:pw@h/db", "postgresql+psycopg2://u:***@h/db"},
+        {"password='a://b:c@d' host=h", "password=*** host=h"},
         {"postgresql://u:p/w@h/db", "postgresql://u:***@h/db"},
         {"postgresql://u:p?w@h/db", "postgresql://u:***@h/db"},
         {"host=h password=pw dbname=d", "host=h password=*** dbname=d"},
@@ -317,6 +319,12 @@ Test(config, print_masks_and_reads_back)
     cs_config_fini(&again);
 }
 
+static enum cs_rc
+refuse_five(const struct cs_config *cfg, struct cs_err *err)
+{
+    return cfg->workers == 5 ? cs_err_set(err, CS_EINVAL, "five") : CS_OK;
+}
+
 static int
 run_main(const char *arg1, const char *arg2, bool *went_on)
 {
@@ -328,7 +336,7 @@ run_main(const char *arg1, const char *arg2, bool *went_on)
     snprintf(one, sizeof one, "%s", arg1);
     snprintf(two, sizeof two, "%s", arg2 != NULL ? arg2 : "");
     argv[arg2 != NULL ? 3 : 2] = NULL;
-    *went_on = cs_config_main(&cfg, arg2 != NULL ? 3 : 2, argv, "The worker.", &code);
+    *went_on = cs_config_main(&cfg, arg2 != NULL ? 3 : 2, argv, "The worker.", refuse_five, &code);
     if (*went_on)
         cs_config_fini(&cfg);
     return code;
@@ -349,4 +357,8 @@ Test(config, options)
     cr_expect_not(went_on);
     run_main("--config", "/dev/null", &went_on);
     cr_expect(went_on);
+    setenv("CACHESYNC_WORKERS", "5", 1);
+    cr_expect_eq(run_main("--check-config", NULL, &went_on), 2);
+    cr_expect_eq(run_main("--config", "/dev/null", &went_on), 2);
+    cr_expect_not(went_on);
 }

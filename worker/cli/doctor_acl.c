@@ -61,6 +61,7 @@ static const struct {
     {DAEMON, "XREADGROUP GROUP workers x COUNT 1 STREAMS P:commands >"},
     {DAEMON, "XREAD COUNT 1 STREAMS P:control 0"},
     {DAEMON, "XREVRANGE P:control + - COUNT 1"},
+    {DAEMON, "XTRIM P:control MAXLEN 1000"},
     {DAEMON, "XPENDING P:commands workers"},
     {DAEMON, "XCLAIM P:commands workers x 0 1-1"},
     {DAEMON, "XACK P:commands workers 1-1"},

@@ -145,11 +145,15 @@ int
 verb_cancel(struct cli *cli, int argc, char **argv)
 {
     char job_id[CS_UUID_LEN + 1];
-    const char *xadd[] = {"XADD",         cli->keys.control,
-                          "MAXLEN",       "~",
-                          CONTROL_MAXLEN, "*",
-                          "command",      cs_verb_name(CS_VERB_CANCEL),
-                          "job_id",       job_id};
+    const char *xadd[] = {"XADD",
+                          cli->keys.control,
+                          "MAXLEN",
+                          CONTROL_MAXLEN,
+                          "*",
+                          "command",
+                          cs_verb_name(CS_VERB_CANCEL),
+                          "job_id",
+                          job_id};
     struct cs_reply *reply = NULL;
     struct cs_err err = {0};
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "worker/cli/cli.h"
+#include "worker/sync/sync.h"
 
 static const struct cli_verb verbs[] = {
     {"migrate", "[--status | --to VERSION]", "bring the database to this program's schema", verb_migrate,
@@ -117,7 +118,8 @@ check_config(struct cli *cli, const char *config_path)
 {
     struct cs_err err = {0};
 
-    if (cs_config_load(&cli->cfg, config_path, &err) != CS_OK) {
+    if (cs_config_load(&cli->cfg, config_path, &err) != CS_OK ||
+        sync_check_settings(cli->cfg.database_uri, cli->cfg.rules_path, &err) != CS_OK) {
         fprintf(stderr, "cachesync: %s\n", err.msg);
         return CLI_USAGE;
     }
@@ -136,7 +138,8 @@ run(struct cli *cli, int argc, char **argv)
     bool check = false;
     int opt;
 
-    while ((opt = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
         switch (opt) {
         case 'c':
             config_path = optarg;
@@ -153,7 +156,9 @@ run(struct cli *cli, int argc, char **argv)
         case 'h':
             print_help(stdout);
             return CLI_OK;
-        default: /* getopt has printed the line */
+        default:
+            fprintf(stderr, "cachesync: %s: %s; see cachesync --help\n", argv[optind > 1 ? optind - 1 : 1],
+                    opt == ':' ? "needs a file" : "no such option");
             return CLI_USAGE;
         }
     }

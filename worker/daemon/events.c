@@ -197,7 +197,9 @@ events_error(struct args *out, const char *job_id, const char *severity, const c
              const char *message, const json_t *context, int64_t now_ms)
 {
     json_t *ctx = context ? json_deep_copy(context) : json_object(), *top, *payload, *e;
-    char *id = cs_xasprintf("%s:%s", job_id, code);
+    const char *universe = json_string_value(json_object_get(context, "universe"));
+    char *id =
+        universe ? cs_xasprintf("%s:%s:%s", job_id, code, universe) : cs_xasprintf("%s:%s", job_id, code);
 
     json_object_set_new(ctx, "job_id", json_string(job_id));
     payload = error_body(severity, message, ctx);

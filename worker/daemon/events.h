@@ -31,8 +31,8 @@ void events_progress(struct args *out, const char *job_id, const struct sync_pro
 void events_changes(struct args *out, const char *job_id, const json_t *doc, int64_t now_ms);
 void events_complete(struct args *out, const struct event_end *end, int64_t now_ms);
 
-/* severity: critical, error, warning. context: borrowed, may be NULL. error_id is made unique from job and
- * code. */
+/* severity: critical, error, warning. context: borrowed, may be NULL. error_id is made unique from job, code
+ * and the context's universe. */
 void events_error(struct args *out, const char *job_id, const char *severity, const char *code,
                   const char *message, const json_t *context, int64_t now_ms);
 

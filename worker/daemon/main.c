@@ -261,6 +261,12 @@ take_down(struct daemon *d)
         rules_free(d->rules);
 }
 
+static enum cs_rc
+check_settings(const struct cs_config *cfg, struct cs_err *err)
+{
+    return sync_check_settings(cfg->database_uri, cfg->rules_path, err);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -268,7 +274,7 @@ main(int argc, char **argv)
     struct cs_err err = {0};
     int exit_code;
 
-    if (!cs_config_main(&d.cfg, argc, argv, ABOUT, &exit_code)) {
+    if (!cs_config_main(&d.cfg, argc, argv, ABOUT, check_settings, &exit_code)) {
         cs_config_fini(&d.cfg);
         return exit_code;
     }

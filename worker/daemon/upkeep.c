@@ -24,6 +24,7 @@
 #define LET_GO_US INT64_C(1500000)          /* after the grace time */
 #define LEAVE_US INT64_C(3000000)
 #define TAKEN_AT_ONCE 50
+#define CONTROL_MAXLEN "1000" /* whoever writes to it may forget its bound */
 #define PROBE_TICKS (5 * TICKS_A_SECOND)
 
 static void
@@ -197,6 +198,9 @@ takeover(struct daemon *d)
     args_int(&a, d->cfg.lease_ms);
     args_int(&a, busy < threads ? TAKEN_AT_ONCE : 0);
     args_int(&a, d->cfg.max_attempts);
+    if (cs_redis_call(d->redis, NULL, NULL, 0, 4,
+                      (const char *[]){"XTRIM", d->keys.control, "MAXLEN", CONTROL_MAXLEN}, NULL) != CS_OK)
+        CS_LOG(CS_LOG_DEBUG, "trim_missed", NULL);
     if (cs_redis_eval(d->redis, "worker/lua/takeover.lua", on_takeover_reply, d, 3, (int)a.count, a.v,
                       a.len) != CS_OK)
         CS_LOG(CS_LOG_DEBUG, "takeover_missed", NULL);

@@ -23,8 +23,8 @@ cancel_found(struct http_call *call)
         return;
     }
     http_expect(call, on_redis_cancelled, NULL);
-    http_ask(call, 10,
-             (const char *[]){"XADD", call->app->keys.control, "MAXLEN", "~", "1000", "*", "command",
+    http_ask(call, 9,
+             (const char *[]){"XADD", call->app->keys.control, "MAXLEN", "1000", "*", "command",
                               cs_verb_name(CS_VERB_CANCEL), "job_id", call->job_id});
 }
 

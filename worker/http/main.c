@@ -128,7 +128,8 @@ main(int argc, char **argv)
     struct cs_err err = {0};
     int exit_code = 0;
 
-    if (!cs_config_main(&app.cfg, argc, argv, "cachesync-http - the HTTP adapter of cachesync", &exit_code)) {
+    if (!cs_config_main(&app.cfg, argc, argv, "cachesync-http - the HTTP adapter of cachesync", NULL,
+                        &exit_code)) {
         cs_config_fini(&app.cfg);
         return exit_code;
     }

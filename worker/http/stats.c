@@ -50,6 +50,10 @@ on_redis_stats(struct http_call *call, size_t index, const struct cs_reply *repl
     }
     for (size_t i = 0; i < COUNTERS; i++)
         call->number[i] += cs_reply_int(cs_reply_at(reply, i));
+    /* A day that another program counted has no ran: all its jobs are taken to have run. */
+    if (cs_reply_str(cs_reply_at(reply, DURATION_MS), NULL) && !cs_reply_str(cs_reply_at(reply, RAN), NULL))
+        for (size_t i = COMPLETED; i <= FAILED; i++)
+            call->number[RAN] += cs_reply_int(cs_reply_at(reply, i));
 }
 
 static void

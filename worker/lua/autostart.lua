@@ -3,7 +3,7 @@
 -- ARGV  1 "P:idem:" 2 run id ("" when it has none) 3 message
 -- Returns the job id, or nothing when the import has its sync already.
 local run = ARGV[2]
-if run == '' then
+if run == '' or #run > 121 or string.find(run, '[^ -~]') then -- what cannot stand in an idempotency key
     run = redis.sha1hex(ARGV[3])
 end
 local key = 'import:' .. run

@@ -154,6 +154,19 @@ is_understood(const char *uri)
     return good;
 }
 
+bool
+pg_can_read(const char *uri)
+{
+    PQconninfoOption *parsed = PQconninfoParse(uri, NULL);
+    bool good = parsed != NULL;
+
+    for (const PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
+        if (strcmp(o->keyword, "port") == 0 && o->val != NULL)
+            good = o->val[strspn(o->val, "0123456789,")] == '\0';
+    PQconninfoFree(parsed);
+    return good;
+}
+
 PGconn *
 pg_connect(const struct pg_opts *opts, struct cs_err *err)
 {

@@ -28,6 +28,9 @@ struct pg_opts {
  */
 PGconn *pg_connect(const struct pg_opts *opts, struct cs_err *err);
 
+/* Whether libpq can read the URI or key=value string; that somebody answers there is not asked. */
+bool pg_can_read(const char *uri);
+
 /* Failure of the last call on conn (or of res, when not NULL) as CS_EDOWN or CS_EDB with its SQLSTATE. Returns the code. */
 enum cs_rc pg_error(PGconn *conn, const PGresult *res, const char *what, struct cs_err *err);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "common/config.h"
 #include "common/mem.h"
 
 struct sync_session *
@@ -85,6 +86,29 @@ session_connect(struct sync_session *s, struct cs_err *err)
     if (s->conn)
         set_handles(s, PQgetCancel(s->conn), PQsocket(s->conn));
     return s->conn;
+}
+
+enum cs_rc
+sync_check_settings(const char *database_uri, const char *rules_path, struct cs_err *err)
+{
+    struct sync_rules *rules = NULL;
+
+    if (!pg_can_read(database_uri)) {
+        char *masked = cs_uri_masked(database_uri);
+
+        cs_err_set(err, CS_EINVAL,
+                   "DATABASE_URI=%.200s: not an address of PostgreSQL; use "
+                   "postgresql://user:password@host:port/database",
+                   masked);
+        free(masked);
+        return CS_EINVAL;
+    }
+    if (rules_load(rules_path, &rules, err) != CS_OK) {
+        cs_err_prefix(err, "CACHESYNC_RULES=%.120s", rules_path ? rules_path : "");
+        return CS_EINVAL;
+    }
+    rules_free(rules);
+    return CS_OK;
 }
 
 enum cs_rc

@@ -97,6 +97,14 @@ void sync_session_cancel(struct sync_session *s);
  */
 void sync_session_sever(struct sync_session *s);
 
+/*
+ * Whether DATABASE_URI can be read and CACHESYNC_RULES (NULL: the built-in rules) holds rules; connects to nothing. Any thread.
+ *
+ * Returns  CS_OK; CS_EINVAL with key, value (password masked) and remedy.
+ */
+enum cs_rc sync_check_settings(const char *database_uri, const char *rules_path,
+                               struct cs_err *err) CS_MUSTCHECK;
+
 /* Cheap round trip: CS_OK, or CS_EDOWN / CS_EDB. Connects when needed. Session's thread. */
 enum cs_rc sync_session_ping(struct sync_session *s, struct cs_err *err) CS_MUSTCHECK;
 
