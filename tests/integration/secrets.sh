@@ -97,7 +97,7 @@ silent 'a server that repeats the password: daemon' "$(cat "$SCRATCH/noauth.log"
 
 # ---- a job that fails for want of a database ----
 REDIS_URL=$base
-for uri in 'postgresql://u:alpha7omega9@127.0.0.1:1/d' 'postgresql://u:alpha7%xomega9@127.0.0.1:1/d' 'postgresql://u:alpha7@omega9@127.0.0.1:1/d'; do
+for uri in 'postgresql://u:alpha7omega9@127.0.0.1:1/d' 'postgresql://u:alpha7@omega9@127.0.0.1:1/d'; do
     : >"$SCRATCH/daemon.log"
     start_daemon DATABASE_URI="$uri" CACHESYNC_MAX_ATTEMPTS=1 CACHESYNC_LOG_LEVEL=debug
     id=$(run_job mode full)
@@ -107,5 +107,11 @@ for uri in 'postgresql://u:alpha7omega9@127.0.0.1:1/d' 'postgresql://u:alpha7%xo
     stop_daemon
     silent 'a failed job: log' "$(cat "$SCRATCH/daemon.log")"
 done
+
+# ---- an address that libpq cannot read stops the daemon
+out=$(DATABASE_URI='postgresql://u:alpha7%xomega9@127.0.0.1:1/d' timeout 20 "$BUILD/cachesyncd" 2>&1)
+is $? 2 'a password with a stray % is refused at the start'
+like "$out" '%XX' 'the line has the remedy'
+silent 'and not the password' "$out"
 
 finish

@@ -98,7 +98,7 @@ sync_check_settings(const char *database_uri, const char *rules_path, struct cs_
 
         cs_err_set(err, CS_EINVAL,
                    "DATABASE_URI=%.200s: not an address of PostgreSQL; use "
-                   "postgresql://user:password@host:port/database",
+                   "postgresql://user:password@host:port/database, odd characters of a password as %%XX",
                    masked);
         free(masked);
         return CS_EINVAL;
