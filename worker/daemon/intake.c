@@ -38,15 +38,15 @@ on_intake_timer(int fd, short what, void *arg)
 }
 
 /* A refusal goes on until somebody mends its cause: a line now and then is enough. */
-static void
-say_refused(struct daemon *d, const char *event, const struct cs_reply *reply)
+static bool
+to_be_said(struct daemon *d)
 {
     int64_t now_us = cs_clock_mono_us();
 
     if (d->read_said_us && now_us < d->read_said_us + SAID_EVERY_US)
-        return;
+        return false;
     d->read_said_us = now_us;
-    CS_LOG(CS_LOG_WARN, event, NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
+    return true;
 }
 
 static void
@@ -58,7 +58,8 @@ on_group_reply(const struct cs_reply *reply, void *arg)
     if (!reply)
         return;
     if (cs_reply_is_error(reply, NULL) && !cs_reply_is_error(reply, "BUSYGROUP")) {
-        say_refused(d, "group_refused", reply);
+        if (to_be_said(d))
+            CS_LOG(CS_LOG_WARN, "group_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
         read_later(d);
         return;
     }
@@ -100,8 +101,8 @@ on_read_reply(const struct cs_reply *reply, void *arg)
         if (cs_reply_is_error(reply, "NOGROUP") || cs_reply_is_error(reply, "UNBLOCKED") ||
             cs_reply_is_error(reply, "WRONGTYPE"))
             d->group_ready = false;
-        if (!cs_reply_is_error(reply, "UNBLOCKED"))
-            say_refused(d, "read_refused", reply);
+        if (!cs_reply_is_error(reply, "UNBLOCKED") && to_be_said(d))
+            CS_LOG(CS_LOG_WARN, "read_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
         read_later(d);
         return;
     }
