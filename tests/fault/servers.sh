@@ -1,6 +1,6 @@
 #!/bin/bash
 # Servers restarted, emptied, out of disk, out of patience; clocks that jump; a thread that hangs.
-# shellcheck disable=SC2317 # called through wait_until
+# shellcheck disable=SC2317,SC2031 # called through wait_until
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 # shellcheck source=tests/support/fault.sh
@@ -107,4 +107,18 @@ wait_until 15 'a wrong password of Redis is told' grep -q 'redis_down.*\(WRONGPA
 is "$(grep -c wrongword "$SCRATCH/w.log")" 0 'without the password'
 ok 'and the daemon goes on trying' kill -0 "${DAEMONS[w]}"
 redis -a right --no-auth-warning CONFIG SET requirepass '' >/dev/null
+kill -TERM "${DAEMONS[w]}"
+ended w
+
+sql "CREATE ROLE guarded LOGIN PASSWORD 'right'"
+hba=$(cat "$SCRATCH/pg/pg_hba.conf")
+printf 'local all guarded scram-sha-256\n%s\n' "$hba" >"$SCRATCH/pg/pg_hba.conf"
+sql 'SELECT pg_reload_conf()' >/dev/null
+daemon v CACHESYNC_MAX_ATTEMPTS=2 DATABASE_URI="postgresql://guarded:wrongword@/tickstock?host=$SCRATCH&port=5432"
+submit mode full force 1
+ok 'a wrong password of PostgreSQL: the job ends' settled 40
+is "$(job_field "$ID" status)" failed 'as failed'
+like "$(job_field "$ID" error_details)" 'database_unavailable.*password authentication failed' 'and says why'
+is "$(cat "$SCRATCH/v.log" <(redis --raw EVAL "$DUMP" 0 "$P") | grep -c wrongword)" 0 'without the password'
+history_is_sound 'wrong passwords: the history is sound'
 finish
