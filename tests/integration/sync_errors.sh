@@ -66,7 +66,7 @@ synced full
 taken=01890000-0000-7000-8000-00000000beef
 sql "INSERT INTO cache_sync_runs (job_id, mode, environment, started_at, committed_at, total_changes, result)
      VALUES ('$taken', 'full', 'OTHER', now(), now(), 0, '{}')"
-run_job mode full force 1 job_id "$taken" >/dev/null
+redis XADD "$P:commands" "*" mode full force 1 job_id "$taken" >/dev/null
 wait_until 20 'the job of that id ends failed' job_is "$taken" failed
 is "$(job_field "$taken" error_details | jq -r .code)" job_id_taken 'as one whose id is taken, not as that other job'
 sql "DELETE FROM cache_sync_runs WHERE job_id = '$taken'"
@@ -89,7 +89,7 @@ sql "UPDATE symbols SET name = repeat('long name ', 1000000);
      INSERT INTO symbols (symbol, name, type, active, weighted_shares_outstanding) SELECT 'B' || n, repeat('long name ', 1000000), 'CS', true, 1000 FROM generate_series(1, 27) n;
      INSERT INTO ohlcv_daily (symbol, date, close) SELECT 'B' || n, '$TODAY', 1e6 FROM generate_series(1, 27) n"
 refused value_too_large full
-like "$(detail .message)" 'the largest is all_stocks with 267 MiB of JSON: give that universe a limit' 'a value beyond jsonb is named, with the remedy'
+like "$(detail .message)" 'the largest is all_stocks with 267 MiB: give that universe a limit' 'a value beyond jsonb is named, with the remedy'
 is "$(detail .attempts)" 1 'and is not tried again'
 nothing 'a value beyond jsonb'
 is "$(sql "SELECT market_cap FROM symbols WHERE symbol = 'B1'")" '' 'not even a market cap'

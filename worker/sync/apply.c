@@ -87,6 +87,8 @@ apply_caps(const struct apply *a, int64_t *changed, struct cs_err *err)
 
 /* ---- rows ---- */
 
+#define JSONB_MAX_BYTES 268435455u /* of the elements of an array or object */
+
 /* A line with a value is written, one without is deleted. Values pass through once: compressing them is lost time. */
 static const char stage_sql[] =
     "CREATE TEMP TABLE cs_rows (type text, name text, key text, universe text, family text, "
@@ -131,10 +133,20 @@ struct rows {
     struct write_copy *copy; /* NULL: a dry run */
     bool *kept;              /* by index in prev: a row of this sync */
     size_t done, total, sent;
-    bool stopped;                    /* the caller said so: no further row */
+    bool stopped;                    /* the caller said so, or a value is too large: no further row */
+    bool too_large;                  /* the largest is beyond jsonb */
     char largest[RULES_KEY_MAX + 1]; /* universe of the largest value */
     uint64_t largest_bytes;
 };
+
+static void
+remember_largest(struct rows *r, const char *universe, uint64_t bytes)
+{
+    if (bytes <= r->largest_bytes)
+        return;
+    r->largest_bytes = bytes;
+    snprintf(r->largest, sizeof r->largest, "%s", universe);
+}
 
 static void
 send_row(struct rows *r, const struct write_row *row, const char *universe, const char *family,
@@ -151,10 +163,7 @@ send_row(struct rows *r, const struct write_row *row, const char *universe, cons
     uint64_t bytes = write_copy_value(r->copy, row, r->a->now);
     write_copy_next(r->copy, true);
     r->sent++;
-    if (bytes > r->largest_bytes) {
-        r->largest_bytes = bytes;
-        snprintf(r->largest, sizeof r->largest, "%s", universe);
-    }
+    remember_largest(r, universe, bytes);
 }
 
 /* Asked where no statement runs that could be cancelled. */
@@ -177,7 +186,12 @@ stage(struct rows *r, const struct write_row *row, const char *universe, enum ru
     struct apply_family *count = &r->counts->families[family];
     int64_t begin_us = cs_clock_mono_us();
     char digest[33];
-    write_digest(row, digest);
+    uint64_t bytes = write_digest(row, digest);
+    if (bytes > JSONB_MAX_BYTES) {
+        remember_largest(r, universe, bytes);
+        r->too_large = r->stopped = true;
+        return;
+    }
     if (was)
         r->kept[was - r->a->prev->rows] = true;
     if (was && was->trusted && strcmp(was->digest, digest) == 0) {
@@ -190,7 +204,7 @@ stage(struct rows *r, const struct write_row *row, const char *universe, enum ru
     count->took_us += cs_clock_mono_us() - begin_us;
     step_tell(&r->a->step, ++r->done, r->total);
     (void)CS_FAILPOINT("sync.row");
-    r->stopped = stopped(r->a->req);
+    r->stopped = r->stopped || stopped(r->a->req);
 }
 
 static void
@@ -232,17 +246,21 @@ stage_deletes(struct rows *r)
     }
 }
 
-/* PostgreSQL says which limit was hit, not which row hit it. */
 static enum cs_rc
-explain_size(const struct rows *r, enum cs_rc rc, struct cs_err *err)
+say_too_large(const struct rows *r, struct cs_err *err)
 {
-    if (rc != CS_EDB || strcmp(err->sqlstate, "54000") != 0)
-        return rc;
     return cs_err_code(
         err, CS_ENOMEM, "value_too_large",
         "a value of cache_entries is beyond what jsonb holds (256 MiB); the largest is %s with "
-        "%" PRIu64 " MiB of JSON: give that universe a limit in the rules file",
+        "%" PRIu64 " MiB: give that universe a limit in the rules file",
         r->largest, r->largest_bytes >> 20);
+}
+
+/* Texts that fit may still be too much with what jsonb adds. It says which limit was hit, not which row hit it. */
+static enum cs_rc
+explain_size(const struct rows *r, enum cs_rc rc, struct cs_err *err)
+{
+    return rc == CS_EDB && strcmp(err->sqlstate, "54000") == 0 ? say_too_large(r, err) : rc;
 }
 
 static enum cs_rc
@@ -261,7 +279,7 @@ write_rows(struct rows *r, const struct write_stats *stats, struct cs_err *err)
     if (r->stopped) {
         write_copy_give_up(r->copy);
         rc = a->req->dry_run ? CS_OK : copy_end(a->conn, r->copy, "sending rows", err);
-        return rc == CS_EDOWN ? rc : say_stopped(err);
+        return rc == CS_EDOWN ? rc : r->too_large ? say_too_large(r, err) : say_stopped(err);
     }
     if (a->req->dry_run)
         return CS_OK;

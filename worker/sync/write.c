@@ -17,6 +17,7 @@ struct sink {
     PGconn *conn; /* NULL: hash */
     uint64_t h1, h2;
     uint64_t bytes; /* flushed */
+    uint64_t texts; /* bytes of strings, unescaped */
     bool failed;
     size_t used;
     char buf[32768];
@@ -86,6 +87,7 @@ put_string(struct sink *k, const char *s)
             s++;
         unsigned char c = (unsigned char)*s;
         put(k, run, (size_t)(s - run));
+        k->texts += (uint64_t)(s - run);
         if (!c)
             break;
         char esc[12];
@@ -249,7 +251,7 @@ put_value(struct sink *k, const struct write_row *row, const char *last_updated)
     }
 }
 
-void
+uint64_t
 write_digest(const struct write_row *row, char out[33])
 {
     struct sink k;
@@ -257,10 +259,12 @@ write_digest(const struct write_row *row, char out[33])
     k.h1 = 14695981039346656037ULL;
     k.h2 = 0x243F6A8885A308D3ULL;
     k.failed = false;
-    k.bytes = k.used = 0;
+    k.bytes = k.texts = 0;
+    k.used = 0;
     put_value(&k, row, NULL);
     flush(&k);
     snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, k.h1, k.h2);
+    return k.texts;
 }
 
 struct write_copy *

@@ -24,8 +24,11 @@ struct write_row {
     const struct write_stats *stats;
 };
 
-/* 128-bit digest of the content, last_updated aside, as 32 hexadecimal digits. */
-void write_digest(const struct write_row *row, char out[33]);
+/*
+ * 128-bit digest of the content, last_updated aside, as 32 hexadecimal digits. Returns the bytes of its texts, which jsonb
+ * needs at least.
+ */
+uint64_t write_digest(const struct write_row *row, char out[33]);
 
 /* A writer into the COPY that runs on conn, borrowed. */
 struct write_copy *write_copy_open(PGconn *conn);
