@@ -29,34 +29,6 @@ struct cs_arena {
     size_t reserved_bytes;
 };
 
-#ifdef CS_TEST_SEAMS
-static _Atomic unsigned long fail_in;
-
-void
-cs_mem_fail_at(unsigned long n)
-{
-    fail_in = n;
-}
-
-static int
-must_fail(void)
-{
-    return fail_in != 0 && --fail_in == 0;
-}
-#else
-static int
-must_fail(void)
-{
-    return 0;
-}
-#endif
-
-static void *
-take(void *p, size_t len_bytes)
-{
-    return must_fail() ? NULL : realloc(p, len_bytes);
-}
-
 static void *
 need(void *p)
 {
@@ -72,21 +44,19 @@ need(void *p)
 void *
 cs_xmalloc(size_t len_bytes)
 {
-    return need(take(NULL, len_bytes != 0 ? len_bytes : 1));
+    return need(malloc(len_bytes != 0 ? len_bytes : 1));
 }
 
 void *
 cs_xcalloc(size_t count, size_t len_bytes)
 {
-    if (must_fail())
-        return need(NULL);
     return need(calloc(count != 0 ? count : 1, len_bytes != 0 ? len_bytes : 1));
 }
 
 void *
 cs_xrealloc(void *p, size_t len_bytes)
 {
-    return need(take(p, len_bytes != 0 ? len_bytes : 1));
+    return need(realloc(p, len_bytes != 0 ? len_bytes : 1));
 }
 
 char *
@@ -114,7 +84,7 @@ cs_xasprintf(const char *fmt, ...)
     int len;
 
     va_start(args, fmt);
-    len = must_fail() ? -1 : vasprintf(&text, fmt, args);
+    len = vasprintf(&text, fmt, args);
     va_end(args);
     return need(len < 0 ? NULL : text);
 }
@@ -126,7 +96,7 @@ chunk_new(struct cs_arena *a, size_t len_bytes)
 
     if (len_bytes > SIZE_MAX - sizeof *c)
         return NULL;
-    c = take(NULL, sizeof *c + len_bytes);
+    c = malloc(sizeof *c + len_bytes);
     if (c == NULL)
         return NULL;
     c->next = NULL;
@@ -164,7 +134,7 @@ chunk_for(struct cs_arena *a, size_t len_bytes)
 struct cs_arena *
 cs_arena_new(size_t chunk_bytes)
 {
-    struct cs_arena *a = take(NULL, sizeof *a);
+    struct cs_arena *a = malloc(sizeof *a);
 
     if (a == NULL)
         return NULL;

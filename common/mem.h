@@ -27,9 +27,4 @@ void *cs_arena_alloc(struct cs_arena *a, size_t len_bytes);
 char *cs_arena_strndup(struct cs_arena *a, const char *s, size_t len_bytes);
 size_t cs_arena_bytes(const struct cs_arena *a); /* reserved from the system */
 
-/* Test seam: the n-th next cs_arena/cs_x allocation fails (0: none). Compiled in only with -DCS_TEST_SEAMS. */
-#ifdef CS_TEST_SEAMS
-void cs_mem_fail_at(unsigned long n);
-#endif
-
 #endif

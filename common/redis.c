@@ -36,7 +36,7 @@ struct call {
     int64_t deadline_us;
     /* A script that may have to be sent again whole. */
     const struct cs_embed *script;
-    int nkeys, argc;
+    int argc;
     char **argv;
     size_t *argvlen;
 };
@@ -255,7 +255,7 @@ cs_redis_eval(struct cs_redis *r, const char *script, cs_redis_cb *cb, void *arg
     struct call *c = cs_xcalloc(1, sizeof *c);
     char count[16];
     snprintf(count, sizeof count, "%d", nkeys);
-    *c = (struct call){.r = r, .cb = cb, .arg = arg, .script = file, .nkeys = nkeys, .argc = argc + 3};
+    *c = (struct call){.r = r, .cb = cb, .arg = arg, .script = file, .argc = argc + 3};
     c->deadline_us = cs_clock_mono_us() + (int64_t)r->opts.call_timeout_ms * 1000;
     c->argv = cs_xcalloc((size_t)c->argc, sizeof *c->argv);
     c->argvlen = cs_xcalloc((size_t)c->argc, sizeof *c->argvlen);

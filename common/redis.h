@@ -102,7 +102,6 @@ struct cs_redis_sync;
 enum cs_rc cs_redis_sync_open(struct cs_redis_sync **out, const struct cs_redis_addr *addr,
                               uint32_t timeout_ms, struct cs_err *err) CS_MUSTCHECK;
 void cs_redis_sync_close(struct cs_redis_sync *s);
-int cs_redis_sync_fd(const struct cs_redis_sync *s); /* for poll(2) while subscribed */
 
 /*
  * One command, one reply. Gives a reply to cs_reply_free.
@@ -113,9 +112,6 @@ enum cs_rc cs_redis_sync_call(struct cs_redis_sync *s, struct cs_reply **out, st
 enum cs_rc cs_redis_sync_eval(struct cs_redis_sync *s, struct cs_reply **out, struct cs_err *err,
                               const char *script, int nkeys, int argc, const char **argv,
                               const size_t *argvlen) CS_MUSTCHECK;
-/* Next pushed message of a subscribed connection. CS_ETIMEOUT when none came within timeout_ms. */
-enum cs_rc cs_redis_sync_next(struct cs_redis_sync *s, struct cs_reply **out, uint32_t timeout_ms,
-                              struct cs_err *err) CS_MUSTCHECK;
 void cs_reply_free(struct cs_reply *r);
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <hiredis/hiredis.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,12 +89,6 @@ cs_redis_sync_close(struct cs_redis_sync *s)
     free(s);
 }
 
-int
-cs_redis_sync_fd(const struct cs_redis_sync *s)
-{
-    return s->c->fd;
-}
-
 enum cs_rc
 cs_redis_sync_call(struct cs_redis_sync *s, struct cs_reply **out, struct cs_err *err, int argc,
                    const char **argv, const size_t *argvlen)
@@ -126,19 +119,4 @@ cs_redis_sync_eval(struct cs_redis_sync *s, struct cs_reply **out, struct cs_err
     free(all);
     free(lens);
     return rc;
-}
-
-enum cs_rc
-cs_redis_sync_next(struct cs_redis_sync *s, struct cs_reply **out, uint32_t timeout_ms, struct cs_err *err)
-{
-    void *reply = NULL;
-    if (redisReaderGetReply(s->c->reader, &reply) == REDIS_OK && !reply) {
-        struct pollfd p = {.fd = s->c->fd, .events = POLLIN};
-        if (poll(&p, 1, (int)timeout_ms) <= 0)
-            return cs_err_set(err, CS_ETIMEOUT, "no message within %u ms", timeout_ms);
-        if (redisGetReply(s->c, &reply) != REDIS_OK)
-            return lost(s, err);
-    }
-    *out = reply;
-    return reply ? CS_OK : lost(s, err);
 }
