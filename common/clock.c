@@ -9,10 +9,9 @@
 #include <time.h>
 
 #define DAY_MS INT64_C(86400000)
-#define FIRST_MS INT64_C(-2208988800000)     /* 1900-01-01T00:00:00.000Z */
-#define LAST_MS INT64_C(253402300799999)     /* 9999-12-31T23:59:59.999Z */
-#define MAX_WALL_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
-#define MIN_WALL_MS INT64_C(-62167219200000) /* 0000-01-01 */
+#define FIRST_READ_MS INT64_C(-2208988800000)     /* 1900-01-01T00:00:00.000Z */
+#define FIRST_WRITTEN_MS INT64_C(-62167219200000) /* 0000-01-01T00:00:00.000Z */
+#define LAST_MS INT64_C(253402300799999)          /* 9999-12-31T23:59:59.999Z */
 
 struct date {
     int year, month, day;
@@ -151,7 +150,7 @@ cs_time_format(int64_t wall_ms, char out[CS_TIME_LEN + 1])
     int64_t days, rest;
     struct date d;
 
-    wall_ms = wall_ms > MAX_WALL_MS ? MAX_WALL_MS : wall_ms < MIN_WALL_MS ? MIN_WALL_MS : wall_ms;
+    wall_ms = wall_ms > LAST_MS ? LAST_MS : wall_ms < FIRST_WRITTEN_MS ? FIRST_WRITTEN_MS : wall_ms;
     days = wall_ms / DAY_MS;
     rest = wall_ms % DAY_MS;
     if (rest < 0) {
@@ -176,7 +175,7 @@ cs_time_parse(const char *text, int64_t *wall_ms)
         *p != '\0')
         return CS_EINVAL;
     ms += days_from_date(d) * DAY_MS - offset_ms;
-    if (ms < FIRST_MS || ms > LAST_MS) /* an offset can leave the years that have a text */
+    if (ms < FIRST_READ_MS || ms > LAST_MS) /* an offset can leave the years that have a text */
         return CS_EINVAL;
     *wall_ms = ms;
     return CS_OK;

@@ -97,5 +97,7 @@ bool cs_config_main(struct cs_config *cfg, int argc, char **argv, const char *ab
                     int *exit_code);
 
 #define CS_VERSION "0.1.0"
+#define CS_PUBLISHED_KEY                                                                                     \
+    "tickstock-cache-sync-2025" /* an API key that everybody knows: for a loopback address alone */
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/hex.h"
 #include "common/json.h"
 #include "common/utf8.h"
 
@@ -75,10 +76,7 @@ scan_hex(struct scan *s)
     int value = 0;
 
     for (int i = 0; i < 4; i++) {
-        char c = s->at < s->end ? *s->at++ : '\0';
-        int digit = c >= '0' && c <= '9'                 ? c - '0'
-                    : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                         : -1;
+        int digit = s->at < s->end ? cs_hex_value(*s->at++) : -1;
 
         if (digit < 0)
             return -1;

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "common/config.h"
+#include "common/hex.h"
 #include "common/mem.h"
 
 #define FORM "use redis://[user:password@]host[:port][/db] or unix://[user:password@]/path[?db=n]"
@@ -16,15 +17,6 @@
 #define BLANKS " \t\r\n"
 #define SCHEME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-"
 #define DB_MAX 1000000
-
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Percent-decoded copy; NULL when a % is not followed by two digits or stands for NUL. */
 static char *
@@ -34,8 +26,8 @@ decoded(const char *s, size_t len)
     size_t n = 0;
 
     for (size_t i = 0; i < len; i++, n++) {
-        int high = s[i] == '%' && i + 2 < len ? hex_value(s[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(s[i + 2]) : -1;
+        int high = s[i] == '%' && i + 2 < len ? cs_hex_value(s[i + 1]) : -1;
+        int low = high >= 0 ? cs_hex_value(s[i + 2]) : -1;
 
         if (s[i] == '%' && (low < 0 || high * 16 + low == 0)) {
             free(out);

@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/hex.h"
 
 #define MS_LIMIT (UINT64_C(1) << 48)
 #define SEQ_LIMIT (UINT64_C(1) << 62)
@@ -26,15 +29,6 @@ decimal(const char **p, uint64_t *value)
     *value = strtoull(*p, &end, 10);
     *p = end;
     return errno == 0;
-}
-
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 enum cs_rc
@@ -77,7 +71,7 @@ cs_uuid_to_entry(const char *uuid, struct cs_entry_id *id)
     for (const char *p = text; *p != '\0'; p++) {
         if (*p == '-')
             continue;
-        half[nibble / 16] = half[nibble / 16] << 4 | (uint64_t)hex_value(*p);
+        half[nibble / 16] = half[nibble / 16] << 4 | (uint64_t)cs_hex_value(*p);
         nibble++;
     }
     if ((half[0] & 0xffff) != 0x7000 || half[1] >> 62 != 2)
@@ -96,7 +90,7 @@ cs_uuid_normalize(const char *text, size_t len_bytes, char out[CS_UUID_LEN + 1])
     if (len_bytes != CS_UUID_LEN)
         return CS_EINVAL;
     for (int i = 0; i < CS_UUID_LEN; i++) {
-        int value = hex_value(text[i]);
+        int value = cs_hex_value(text[i]);
 
         if (shape[i] == '-' ? text[i] != '-' : value < 0)
             return CS_EINVAL;

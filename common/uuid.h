@@ -9,7 +9,6 @@
 #ifndef CS_COMMON_UUID_H
 #define CS_COMMON_UUID_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"

@@ -19,8 +19,6 @@
 #include "worker/cli/term.h"
 #include "worker/sync/inspect.h"
 
-#define PUBLISHED_KEY "tickstock-cache-sync-2025"
-
 static const char *const words[DOCTOR_VERDICTS] = {"ok", "warning", "problem", "fixed"};
 
 static void
@@ -143,7 +141,7 @@ check_api_keys(struct doctor *d)
         doctor_say(d, DOCTOR_WARNING, "config.api_key",
                    "set TICKSTOCKPL_API_KEY or TICKSTOCKPL_API_KEY_FILE where the adapter runs",
                    "no key here: an adapter with this configuration does not start");
-    else if (has_key(cfg->api_keys, PUBLISHED_KEY))
+    else if (has_key(cfg->api_keys, CS_PUBLISHED_KEY))
         doctor_say(d, loopback ? DOCTOR_WARNING : DOCTOR_PROBLEM, "config.api_key",
                    "choose another TICKSTOCKPL_API_KEY", "the published key is no secret");
     else

@@ -14,7 +14,6 @@
 #include "common/mem.h"
 #include "worker/http/http.h"
 
-#define PUBLISHED_KEY "tickstock-cache-sync-2025"
 #define KEY_FILE_MAX_BYTES 65536
 
 struct http_auth {
@@ -88,7 +87,7 @@ check(const struct http_auth *auth, const char *listen, struct cs_err *err)
             err, CS_EINVAL,
             "TICKSTOCKPL_API_KEY is not set: give one or more keys, or TICKSTOCKPL_API_KEY_FILE");
     for (size_t i = 0; i < auth->count; i++) {
-        if (strcmp(auth->keys[i], PUBLISHED_KEY) != 0)
+        if (strcmp(auth->keys[i], CS_PUBLISHED_KEY) != 0)
             continue;
         if (!is_loopback(listen))
             return cs_err_set(
