@@ -13,7 +13,6 @@
 
 #include "common/clock.h"
 #include "common/failpoint.h"
-#include "common/mem.h"
 #include "worker/sync/apply.h"
 #include "worker/sync/begin.h"
 #include "worker/sync/guard.h"
@@ -25,7 +24,7 @@
 
 #define BIT(family) (1U << (family))
 
-/* What each mode covers (contract section 4, Modes). */
+/* What each mode covers (docs/sync.md). */
 static const struct {
     uint32_t families;
     bool caps; /* market caps are computed and stored */
@@ -340,22 +339,6 @@ as_cancelled(enum cs_rc rc, struct cs_err *err)
 {
     if (rc == CS_EDB && strcmp(err->sqlstate, "57014") == 0)
         return cs_err_code(err, CS_ECANCELED, "cancelled", "the running statement was cancelled");
-    return rc;
-}
-
-enum cs_rc
-sync_recall(struct sync_session *s, const char *job_id, const char *environment, struct sync_result *res,
-            struct cs_err *err)
-{
-    const struct sync_request req = {.job_id = job_id, .environment = environment};
-    struct begin_result begin = {0};
-    *res = (struct sync_result){0};
-    PGconn *conn = session_connect(s, err);
-    enum cs_rc rc =
-        conn ? as_cancelled(begin_sync(conn, s->opts.application_name, &req, &begin, err), err) : err->rc;
-    res->doc = begin.stored;
-    res->replayed = begin.stored != NULL;
-    settle(s, conn, rc);
     return rc;
 }
 

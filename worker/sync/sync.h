@@ -127,14 +127,4 @@ enum cs_rc sync_session_ping(struct sync_session *s, struct cs_err *err) CS_MUST
 enum cs_rc sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sync_request *req,
                     struct sync_result *res, struct cs_err *err) CS_MUSTCHECK;
 
-/*
- * What a job has committed, if it has: for whoever is about to end it as failed. Waits for a sync of the environment that is
- * under way, so that the answer stays true unless the job is run again. Session's thread; blocks.
- *
- * res      doc is the recorded result, replayed true; or doc NULL: nothing was committed. sync_result_fini always.
- * Returns  CS_OK; else as sync_run.
- */
-enum cs_rc sync_recall(struct sync_session *s, const char *job_id, const char *environment,
-                       struct sync_result *res, struct cs_err *err) CS_MUSTCHECK;
-
 #endif
