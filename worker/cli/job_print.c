@@ -2,7 +2,6 @@
 /*
  * job_print - a job for people: its fields, its summary in words, what a dry run would change. Main thread.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,8 +110,9 @@ print_symbols(const json_t *symbols, char sign)
     printf("%s\n", term_end(stdout, style));
 }
 
-void
-cli_print_diff(const json_t *diff)
+/* The added and removed symbols of a dry run, universe by universe: {"top_50": {"added": [], "removed": []}} */
+static void
+print_diff(const json_t *diff)
 {
     const char *universe;
     json_t *change;
@@ -188,7 +188,7 @@ print_summary(const json_t *summary, bool dry_run, long long changes)
     if (dry_run)
         printf("\ndry run, nothing was written: it would make %lld changes in %zu universes\n", changes,
                json_object_size(diff));
-    cli_print_diff(diff);
+    print_diff(diff);
 }
 
 static void

@@ -37,7 +37,4 @@ int cli_print_job(const struct cli *cli, const json_t *job);
 /* Object by object, one "name value" a line. */
 void cli_print_fields(const json_t *object);
 
-/* The added and removed symbols of a dry run, universe by universe. diff: {"top_50": {"added": [], "removed": []}} */
-void cli_print_diff(const json_t *diff);
-
 #endif

@@ -22,8 +22,6 @@ struct http_worker {
     bool found;        /* its hash is there */
 };
 
-/* HELP and TYPE of a family, then samples follow. */
-void http_metrics_family(struct text *out, const char *name, const char *type, const char *help);
 void http_metrics_gauge(struct text *out, const char *name, const char *help, double value);
 
 /* All that P:metrics counts; what is absent is 0. */

@@ -82,8 +82,9 @@ number(const struct cs_field *fields, size_t count, const char *name)
     return field ? strtoll(field->value, NULL, 10) : 0;
 }
 
-void
-http_metrics_family(struct text *out, const char *name, const char *type, const char *help)
+/* HELP and TYPE; samples follow. */
+static void
+family(struct text *out, const char *name, const char *type, const char *help)
 {
     text_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -91,7 +92,7 @@ http_metrics_family(struct text *out, const char *name, const char *type, const 
 void
 http_metrics_gauge(struct text *out, const char *name, const char *help, double value)
 {
-    http_metrics_family(out, name, "gauge", help);
+    family(out, name, "gauge", help);
     text_printf(out, "%s %.15g\n", name, value);
 }
 
@@ -101,7 +102,7 @@ add_jobs(struct text *out, const struct cs_field *fields, size_t count)
     static const enum cs_status ends[] = {CS_STATUS_COMPLETED, CS_STATUS_FAILED};
     char field[64];
 
-    http_metrics_family(out, "cachesync_jobs_total", "counter", "Jobs that ended, coalesced ones too.");
+    family(out, "cachesync_jobs_total", "counter", "Jobs that ended, coalesced ones too.");
     for (int mode = 0; mode < CS_MODE_COUNT; mode++)
         for (size_t i = 0; i < COUNT_OF(ends); i++) {
             const char *name = cs_mode_name((enum cs_mode)mode), *status = cs_status_name(ends[i]);
@@ -119,7 +120,7 @@ add_durations(struct text *out, const struct cs_field *fields, size_t count)
     int64_t below = 0;
     char field[32];
 
-    http_metrics_family(out, name, "histogram", "How long the jobs that ran took.");
+    family(out, name, "histogram", "How long the jobs that ran took.");
     for (size_t i = 0; i < COUNT_OF(buckets); i++) {
         snprintf(field, sizeof field, "duration_bucket:%d", buckets[i].ms);
         below += number(fields, count, field);
@@ -152,12 +153,12 @@ add_successes(struct text *out, const struct cs_field *fields, size_t count, int
     char environment[CS_ENVIRONMENT_MAX + 1], text[CS_DATE_LEN + 1];
     size_t shown = 0;
 
-    http_metrics_family(out, age, "gauge", "Time since the last committed sync of an environment ended.");
+    family(out, age, "gauge", "Time since the last committed sync of an environment ended.");
     for (size_t i = 0; i < count && shown < ENVIRONMENTS_MAX; i++)
         if (environment_of(&fields[i], "last_success_ms:", environment) && ++shown)
             text_printf(out, "%s{environment=\"%s\"} %.3f\n", age, environment,
                         (double)(now_ms - strtoll(fields[i].value, NULL, 10)) / 1000.0);
-    http_metrics_family(out, date, "gauge", "Market date of that sync, as the start of the UTC day.");
+    family(out, date, "gauge", "Market date of that sync, as the start of the UTC day.");
     shown = 0;
     for (size_t i = 0; i < count && shown < ENVIRONMENTS_MAX; i++) {
         if (!environment_of(&fields[i], "market_date:", environment) || fields[i].value_len != CS_DATE_LEN)
@@ -176,7 +177,7 @@ http_metrics_counters(struct text *out, const struct cs_field *fields, size_t co
     add_jobs(out, fields, count);
     add_durations(out, fields, count);
     for (size_t i = 0; i < COUNT_OF(counters); i++) {
-        http_metrics_family(out, counters[i].name, "counter", counters[i].help);
+        family(out, counters[i].name, "counter", counters[i].help);
         text_printf(out, "%s %lld\n", counters[i].name, (long long)number(fields, count, counters[i].field));
     }
     add_successes(out, fields, count, now_ms);
@@ -223,7 +224,7 @@ http_metrics_workers(struct text *out, const struct http_worker *workers, size_t
     for (size_t k = 0; k < COUNT_OF(of_worker); k++) {
         bool ms = of_worker[k].unit == MS || of_worker[k].unit == AGE;
 
-        http_metrics_family(out, of_worker[k].name, of_worker[k].type, of_worker[k].help);
+        family(out, of_worker[k].name, of_worker[k].type, of_worker[k].help);
         for (size_t i = 0; i < count; i++) {
             if (!workers[i].found)
                 continue;
@@ -241,13 +242,13 @@ add_requests(struct text *out, const struct http_count *counted)
     static const char name[] = "cachesync_http_requests_total",
                       took[] = "cachesync_http_request_duration_seconds";
 
-    http_metrics_family(out, name, "counter", "Requests answered, by route and status code.");
+    family(out, name, "counter", "Requests answered, by route and status code.");
     for (int route = 0; route < HTTP_ROUTES_MAX; route++)
         for (size_t i = 0; http_route_name(route) && http_status_at(i); i++)
             if (counted->requests[route][i] > 0)
                 text_printf(out, "%s{route=\"%s\",code=\"%d\"} %llu\n", name, http_route_name(route),
                             http_status_at(i), (unsigned long long)counted->requests[route][i]);
-    http_metrics_family(out, took, "summary", "Time from a complete request to its answer.");
+    family(out, took, "summary", "Time from a complete request to its answer.");
     for (int route = 0; route < HTTP_ROUTES_MAX; route++) {
         uint64_t all = 0;
 
@@ -277,13 +278,13 @@ http_metrics_adapter(struct text *out, const struct http_app *app)
 
     add_requests(out, &app->count);
     for (size_t i = 0; i < COUNT_OF(own); i++) {
-        http_metrics_family(out, own[i].name, "counter", own[i].help);
+        family(out, own[i].name, "counter", own[i].help);
         text_printf(out, "%s %llu\n", own[i].name, (unsigned long long)own[i].value);
     }
     http_metrics_gauge(out, "cachesync_http_connections", "Connections that are open.",
                        (double)app->conns.count);
     http_metrics_gauge(out, "cachesync_http_requests_in_flight", "Requests whose answer is not given yet.",
                        (double)app->calls);
-    http_metrics_family(out, "cachesync_build_info", "gauge", "Always 1; the label says what runs.");
+    family(out, "cachesync_build_info", "gauge", "Always 1; the label says what runs.");
     text_printf(out, "cachesync_build_info{version=\"%s\"} 1\n", CS_VERSION);
 }
