@@ -14,7 +14,7 @@
 
 enum cs_job_type { CS_JOB_TEXT, CS_JOB_INTEGER, CS_JOB_NUMBER, CS_JOB_BOOLEAN, CS_JOB_JSON };
 
-/* The fields of the hash, in the order of the contract. For who writes JSON without a tree. */
+/* The fields of the hash, in the order in which readers are given them. For who writes JSON without a tree. */
 struct cs_job_field {
     const char *name;
     size_t name_len;
@@ -24,7 +24,7 @@ struct cs_job_field {
 extern const struct cs_job_field cs_job_fields[CS_JOB_FIELDS];
 
 /*
- * Typed object of all fields of the table, in the order of the contract; absent fields are null, unknown ones are left
+ * Typed object of all fields of the table, in its order; absent fields are null, unknown ones are left
  * out, text that does not parse as its type (or is not UTF-8) becomes null. progress is null unless status is running.
  * fields   name/value pairs of HGETALL, borrowed.
  * Returns  new reference; NULL only when count is 0 (no such hash).

@@ -32,8 +32,8 @@ struct cs_keys {
 void cs_keys_init(struct cs_keys *keys, const char *prefix);
 
 /*
- * Keys with a variable part: P:job:<id>, P:waiters:<id>, P:universes:<environment>, P:daily:<date>, P:worker:<name>,
- * P:idem:<key>, P:pending:<environment>. out holds CS_KEY_MAX bytes; returns out.
+ * Keys with a variable part, P:job:<id> and so on: what each is for is in docs/redis.md. out holds CS_KEY_MAX bytes;
+ * returns out.
  */
 char *cs_key_job(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);
 char *cs_key_waiters(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);
@@ -45,7 +45,7 @@ char *cs_key_pending(const struct cs_keys *keys, const char *environment, char o
 char *cs_key_running(const struct cs_keys *keys, const char *environment, char out[CS_KEY_MAX]);
 char *cs_key_duplicates(const struct cs_keys *keys, const char *job_id, char out[CS_KEY_MAX]);
 
-/* Channels and event names (contract section 2). */
+/* Channels (docs/redis.md). */
 #define CS_CH_TRIGGERED "tickstock:cache:sync_triggered"
 #define CS_CH_COMPLETE "tickstock:cache:sync_complete"
 #define CS_CH_UNIVERSE "tickstock:universe:updated"
@@ -75,7 +75,7 @@ const char *cs_status_name(enum cs_status status);
 bool cs_status_parse(const char *text, enum cs_status *status);
 bool cs_status_final(enum cs_status status); /* completed, failed, error */
 
-/* The tasks of task_results, in the order of the contract. */
+/* The tasks of task_results, in the order in which an event names them. */
 enum cs_task {
     CS_TASK_MARKET_CAP,
     CS_TASK_DELISTING,

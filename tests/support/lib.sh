@@ -137,7 +137,7 @@ stop_daemon() { kill -TERM "$DAEMON_PID" 2>/dev/null; wait "$DAEMON_PID" 2>/dev/
 
 job_field() { redis HGET "$P:job:$1" "$2"; }
 job_is() { [ "$(job_field "$1" status)" = "$2" ]; }
-# job_id_of ENTRY_ID: the job id that the contract implies.
+# job_id_of ENTRY_ID: the job id that it implies (docs/protocol.md).
 job_id_of() {
     local ms=${1%-*} seq=${1#*-} hex
     hex=$(printf '%012x' "$ms")

@@ -1,4 +1,4 @@
--- What a sync must leave, from symbols and ohlcv_daily alone, as contract section 4 defines it: schema oracle. Written
+-- What a sync must leave, from symbols and ohlcv_daily alone, as docs/sync.md and docs/rules.md say: schema oracle. Written
 -- apart from the engine: sets and windows instead of columns and passes.
 --
 --   SELECT oracle.read_rules('{"universes": ...}')   once: the lists of those themes that only the rules file has
@@ -19,7 +19,7 @@ CREATE FUNCTION oracle.texts(list jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE A
     SELECT array_agg(t) FROM jsonb_array_elements_text(list) t
 $$;
 
--- ---- what the contract lists ----
+-- ---- what the default rules list ----
 CREATE TABLE oracle.band (universe text, low numeric, high numeric);
 INSERT INTO oracle.band VALUES ('mega_cap', 200e9, 'Infinity'), ('large_cap', 10e9, 200e9), ('mid_cap', 2e9, 10e9),
     ('small_cap', 300e6, 2e9), ('micro_cap', 50e6, 300e6);

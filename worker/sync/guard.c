@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guard - one table of checks in the order of the contract.
+ * guard - one table of checks, in the order of docs/sync.md.
  *
  * Owns: the figures and the refusals. Limits come from the rules. Session's thread.
  */

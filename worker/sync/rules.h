@@ -137,7 +137,7 @@ enum cs_rc rules_parse(const char *text, size_t len_bytes, struct sync_rules **o
 void rules_free(struct sync_rules *rules);
 
 /*
- * Normalise a text as a key (contract section 4): lower case, '&' is "and", any other run of characters outside
+ * Normalise a text as a key: lower case, '&' is "and", any other run of characters outside
  * [a-z0-9] one '_', none at either end, empty is "other", cut at RULES_KEY_MAX - room for a prefix is the caller's.
  * out holds RULES_KEY_MAX + 1 bytes.
  */

@@ -2,7 +2,7 @@
 /*
  * write - one writer, two sinks: what is hashed is what is written.
  *
- * Owns: the value shapes of contract section 4. Does not: decide what is written. Session's thread.
+ * Owns: the shapes of the values, as the readers of cache_entries know them. Does not: decide what is written. Session's thread.
  */
 #include "worker/sync/write.h"
 
