@@ -6,7 +6,6 @@
  */
 #include "common/command.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 

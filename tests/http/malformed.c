@@ -8,7 +8,6 @@
  * cut one gets no answer. A good one gets its status, and the good request behind it gets its own: both were understood alike.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>

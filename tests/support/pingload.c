@@ -6,7 +6,6 @@
  *
  * Speaks RESP itself, so that the load costs little beside what is measured. One connection, one thread.
  */
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

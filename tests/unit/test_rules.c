@@ -2,7 +2,6 @@
 /* link: worker/sync/rules worker/sync/rules_parse worker/sync/rules_read */
 /* link: common/embed embed common/err common/mem common/log common/clock */
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "worker/sync/rules.h"

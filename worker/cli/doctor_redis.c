@@ -2,7 +2,6 @@
 /*
  * doctor_redis - the server: version, role, memory, persistence, clock. Main thread.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/mem.h"
 #include "worker/cli/options.h"
 #include "worker/cli/output.h"
 #include "worker/cli/term.h"

@@ -2,7 +2,6 @@
 /*
  * cachesync-http - REST in, stream entries and hash reads out. Holds no state; one loop, one thread.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 

@@ -3,11 +3,9 @@
  * reply - answers: the head of each, JSON, errors; each is counted and logged here. Loop thread.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "common/json.h"
 #include "common/log.h"
 #include "worker/http/http.h"
 

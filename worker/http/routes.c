@@ -2,7 +2,6 @@
 /*
  * routes - one table of what the adapter serves, and the checks before a handler runs. Loop thread.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "worker/http/http.h"
