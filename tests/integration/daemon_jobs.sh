@@ -104,6 +104,19 @@ kill -TERM "$DAEMON_PID"
 wait "$DAEMON_PID"
 is $? 0 'SIGTERM exits 0'
 
+# ---- a deadline: each attempt has its own
+psql -X -q -d "$DATABASE_URI" -c 'BEGIN; LOCK TABLE cache_entries; SELECT pg_sleep(60)' >/dev/null 2>&1 &
+PIDS+=("$!")
+# shellcheck disable=SC2317 # called through wait_until
+table_held() { [ "$(sql "SELECT count(*) FROM pg_locks WHERE relation = 'cache_entries'::regclass AND mode = 'AccessExclusiveLock' AND granted")" = 1 ]; }
+wait_until 10 'somebody holds the table' table_held
+start_daemon CACHESYNC_JOB_TIMEOUT_S=1 CACHESYNC_MAX_ATTEMPTS=2
+late=$(run_job mode full)
+is "$(job_field "$late" status) $(job_field "$late" error_details | jq -r '"\(.code) \(.attempts)"')" 'failed timeout 2' 'a job that takes too long fails'
+like "$(job_field "$late" error_details | jq -r .message)" 'longer than CACHESYNC_JOB_TIMEOUT_S=1' 'and says by what'
+stop_daemon
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()" >/dev/null
+
 # ---- what it cannot start with
 refused_setting() { # KEY=VALUE REGEX NAME
     local said

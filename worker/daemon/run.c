@@ -2,6 +2,7 @@
 /*
  * run - a pending job gets a thread, reports, and ends, waits for another attempt, or goes back to any worker.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,6 +299,7 @@ sync_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json
 {
     bool again = is_transient(rc, err) || job->timed_out;
     json_t *figures;
+    char *message;
 
     if (job->cancelled && !committing) {
         finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
@@ -323,7 +325,12 @@ sync_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json
     if (err->sqlstate[0])
         json_object_set_new(figures, "sqlstate", json_string(err->sqlstate));
     json_object_set_new(figures, "attempts", json_integer(job->attempts));
-    finish_failed(job, job->timed_out ? "timeout" : failure_code(rc, err), err->msg, figures, false);
+    message = job->timed_out ? cs_xasprintf("it took longer than CACHESYNC_JOB_TIMEOUT_S=%" PRId64
+                                            ": %s; see what PostgreSQL waits for, or raise the time",
+                                            job->d->cfg.job_timeout_s, err->msg)
+                             : cs_xstrdup(err->msg);
+    finish_failed(job, job->timed_out ? "timeout" : failure_code(rc, err), message, figures, false);
+    free(message);
     json_decref(figures);
 }
 
