@@ -64,10 +64,13 @@ same 'docs/redis.md has every user' "$SCRATCH/documented" "$SCRATCH/users"
 is "$(grep -o '[&][a-z:_]*' deploy/redis/users.acl | sed -n '1,/import:completed/p' | tr -d '&' | sort -u | diff - "$SCRATCH/channels")" '' \
     "the daemon's user has every channel, and no other"
 
+# statements FILE...: C sources, a statement a line.
+statements() { cat "$@" | tr -s ' \n' ' ' | tr ';' '\n'; }
+
 # ---- error codes: what a job can end with (lease_lost ends no job: it is another worker's by then)
 {
-    grep -ohE 'cs_err_code\([^;]*' worker/sync/*.c worker/daemon/*.c common/command.c | grep -oE '^[^"]*"[a-z_]+"'
-    grep -ohE 'finish_failed\(job, [^;]*' worker/daemon/*.c | grep -oE '"[a-z]+_[a-z_]+"|"cancelled"|"timeout"'
+    statements worker/sync/*.c worker/daemon/*.c common/command.c | grep -oE 'cs_err_code\([^"]*"[a-z_]+"'
+    statements worker/daemon/*.c | grep -oE 'finish_failed\( ?job, .*' | grep -oE '"[a-z]+_[a-z_]+"|"cancelled"|"timeout"'
 } | grep -oE '"[a-z_]+"' | tr -d '"' | grep -vx lease_lost | sort -u >"$SCRATCH/codes"
 first docs/operations.md 'Error codes' >"$SCRATCH/documented"
 is "$(comm -13 "$SCRATCH/documented" "$SCRATCH/codes" | xargs)" '' 'docs/operations.md has every error code'
