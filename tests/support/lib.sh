@@ -108,7 +108,7 @@ start_redis() {
     REDIS_PID=$!
     PIDS+=("$REDIS_PID")
     export REDIS_URL="unix://$SCRATCH/redis.sock?db=0"
-    for _ in $(seq 200); do
+    for _ in $(seq 1000); do
         [ "$(redis-cli -s "$SCRATCH/redis.sock" PING 2>/dev/null)" = PONG ] && return 0
         kill -0 "$REDIS_PID" 2>/dev/null || break
         sleep 0.02
@@ -125,7 +125,7 @@ start_daemon() {
     env "$@" "$BUILD/cachesyncd" >>"$SCRATCH/daemon.log" 2>&1 &
     DAEMON_PID=$!
     PIDS+=("$DAEMON_PID")
-    for _ in $(seq 250); do
+    for _ in $(seq 1000); do
         [ -n "$(redis --scan --pattern "$P:worker:*.$DAEMON_PID.*" 2>/dev/null)" ] && return 0
         kill -0 "$DAEMON_PID" 2>/dev/null || break
         sleep 0.02
