@@ -99,6 +99,11 @@ for _ in $(seq 1100); do echo "XADD $P:control * command cancel job_id 01a20f28-
 control_cut() { [ "$(redis XLEN "$P:control")" = 1000 ]; }
 wait_until 30 'the control stream is cut to 1,000' control_cut
 
+# ---- so do the dead letters
+for _ in $(seq 10100); do echo "XADD $P:dead * reason r"; done | redis >/dev/null
+bad=$(run_job mode sideways)
+is "$(redis XLEN "$P:dead") $(redis --json XREVRANGE "$P:dead" + - COUNT 1 | jq -r --arg id "$bad" '.[0][1] | index($id) != null')" '10000 true' 'the newest 10,000 dead letters are kept'
+
 # ---- a clean stop
 kill -TERM "$DAEMON_PID"
 wait "$DAEMON_PID"

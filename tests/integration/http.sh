@@ -86,6 +86,8 @@ call GET "$BASE/history?limit=2"
 is "$CODE $(jq -c '[.total,.limit,.offset,(.jobs|map(.job_id[7:8],.has_errors))]' <<<"$BODY")" '200 [3,2,0,["3",true,"2",false]]' 'history, newest first'
 call GET "$BASE/history?limit=2&offset=2"
 is "$(jq -c '.jobs|map(.job_id[7:8])' <<<"$BODY")" '["1"]' 'the next page'
+call GET "$BASE/history?offset=999999999999999999"
+is "$CODE $BODY" '200 {"jobs":[],"total":3,"limit":10,"offset":999999999999999999}' 'a page far behind the end is empty'
 for q in limit=0 limit=101 offset=-1 limit=x limit=; do call GET "$BASE/history?$q"; refused 400 invalid_request "history?$q"; done
 
 call POST "$BASE/cancel/$j"; is "$CODE" 409 'an ended job cannot be cancelled'

@@ -13,6 +13,8 @@
 enum { LIMIT, OFFSET, TOTAL };
 enum { Q_IDS, Q_TOTAL };
 
+#define DIGITS_MAX 18 /* what a page adds to it still fits */
+
 /* What a row shows of a job, then whether it has error_details, the last one. */
 static const struct cs_job_field columns[] = {
     {"job_id", 6, CS_JOB_TEXT},
@@ -30,12 +32,12 @@ static const struct cs_job_field columns[] = {
 static bool
 read_number(struct http_slice query, const char *name, int64_t low, int64_t high, int64_t *value)
 {
-    char text[16];
+    char text[24];
     int found = http_query_find(query, name, text, sizeof text);
 
     if (found <= 0)
         return found == 0;
-    if (*text == '\0' || strlen(text) > 12 || text[strspn(text, "0123456789")] != '\0')
+    if (*text == '\0' || strlen(text) > DIGITS_MAX || text[strspn(text, "0123456789")] != '\0')
         return false;
     *value = strtoll(text, NULL, 10);
     return *value >= low && *value <= high;
@@ -128,7 +130,7 @@ http_history(struct http_call *call)
 
     call->number[LIMIT] = 10;
     if (!read_number(query, "limit", 1, 100, &call->number[LIMIT]) ||
-        !read_number(query, "offset", 0, INT64_C(1) << 40, &call->number[OFFSET])) {
+        !read_number(query, "offset", 0, INT64_MAX, &call->number[OFFSET])) {
         http_reply_error(call, 400, "invalid_request", "limit must be 1 to 100 and offset 0 or more.");
         return;
     }

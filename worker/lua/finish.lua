@@ -136,7 +136,7 @@ for i = from, to, 2 do
 end
 from, to = list()
 if to > from then
-    try('XADD', KEYS[7], 'MAXLEN', '~', 10000, '*', unpack(ARGV, from, to))
+    try('XADD', KEYS[7], 'MAXLEN', 10000, '*', unpack(ARGV, from, to))
     try('HINCRBY', KEYS[8], 'dead_letters', 1)
 end
 
