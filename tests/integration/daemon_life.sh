@@ -75,6 +75,13 @@ for _ in 1 2 3 4 5; do last=$(run_job force 1 environment A); done
 is "$(redis ZCARD "$P:jobs")" 5 'the newest 5 jobs are kept'
 is "$(redis --scan --pattern "$P:job:*" | wc -l)" 5 'with their hashes'
 is "$(redis ZREVRANGE "$P:jobs" 0 0)" "$last" 'the newest among them'
+month_ms=$((30 * 86400000))
+left=$(redis PTTL "$P:job:$last")
+ok 'a hash lives for the days of retention' test "$left" -gt $((month_ms - 600000)) -a "$left" -le $month_ms
+ok 'and so do the counters of the day' test "$(redis PTTL "$P:daily:$(date -u +%F)")" -gt $((month_ms - 600000))
+redis ZADD "$P:jobs" $(($(date +%s%3N) - month_ms - 1000)) 01890000-0000-7000-8000-000000000001 >/dev/null
+last=$(run_job force 1 environment A)
+is "$(redis ZSCORE "$P:jobs" 01890000-0000-7000-8000-000000000001)" '' 'what is older than that leaves the index'
 worker=$(redis --scan --pattern "$P:worker:*.$DAEMON_PID.*")
 up() { [ "$(redis HGET "$worker" database)" = up ]; }
 wait_until 20 'the heartbeat tells of the database' up

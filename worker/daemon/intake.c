@@ -103,7 +103,10 @@ on_read_reply(const struct cs_reply *reply, void *arg)
             d->group_ready = false;
         if (!cs_reply_is_error(reply, "UNBLOCKED") && to_be_said(d))
             CS_LOG(CS_LOG_WARN, "read_refused", NULL, cs_kv_s("error", cs_reply_str(reply, NULL)));
-        read_later(d);
+        if (cs_reply_is_error(reply, "READONLY"))
+            cs_redis_drop(d->reader, "the server takes no writes: it is a replica");
+        else
+            read_later(d);
         return;
     }
     d->last_read_ms = cs_clock_wall_ms();

@@ -146,6 +146,8 @@ refused(struct job *job, const struct cs_reply *r, const char *script)
         wait_us *= 2;
     job->refusals++;
     job->due_us = now_us + wait_us / 2 + random() % (wait_us / 2);
+    if (cs_reply_is_error(r, "READONLY")) /* a failover: the name may lead to the new master */
+        cs_redis_drop(job->d->redis, "the server takes no writes: it is a replica");
     if (now_us < job->d->refusal_said_us + REFUSED_SAID_EVERY_US && job->d->refusal_said_us)
         return;
     job->d->refusal_said_us = now_us;
