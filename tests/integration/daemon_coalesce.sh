@@ -86,6 +86,8 @@ wait_until 20 'its duplicate waits for it' into_is "$again" "$first"
 let_go
 wait_until 30 'both end' job_is "$again" completed
 is "$(job_field "$again" coalesced_into)" "$first" 'the duplicate as the first'
+is "$(job_field "$again" start_time)" "$(job_field "$again" created_at)" 'and does not start before it was made'
+is "$(job_field "$again" end_time)" "$(job_field "$first" end_time)" 'but ends with it'
 late=$(send idempotency_key k1 mode ipos)
 wait_until 30 'a late one too' job_is "$late" completed
 is "$(job_field "$late" coalesced_into)" "$first" 'with the first job'

@@ -25,10 +25,12 @@ local function take_duplicates(id) -- those of a waiter end here too
 end
 local function settle(id)
     local key = P .. 'job:' .. id
-    local have = redis.pcall('HMGET', key, 'status', 'mode', 'coalesced_into')
+    local have = redis.pcall('HMGET', key, 'status', 'mode', 'coalesced_into', 'created_at')
     if have.err or have[1] ~= 'pending' then return end
     for i, name in ipairs(copied) do
-        if values[i] then redis.pcall('HSET', key, name, values[i]) end
+        local value = values[i]
+        if value and name == 'start_time' and have[4] and value < have[4] then value = have[4] end -- a duplicate of a running job
+        if value then redis.pcall('HSET', key, name, value) end
     end
     redis.pcall('HDEL', key, 'cancel')
     redis.pcall('PEXPIRE', key, ARGV[5])
