@@ -137,19 +137,24 @@ hide_quoted(char *text)
     }
 }
 
-/* Whether libpq reads of uri what its writer meant: an "@" in the password makes a host or database of its rest. */
+/*
+ * Whether libpq can read uri. as_meant: and reads what its writer meant, since an "@" in the password makes a host or database
+ * of its rest.
+ */
 static bool
-is_understood(const char *uri)
+reads(const char *uri, bool as_meant)
 {
-    static const char *const places[] = {"host", "port", "dbname"};
     PQconninfoOption *parsed = PQconninfoParse(uri, NULL);
     bool good = parsed != NULL;
 
-    for (const PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
-        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-            if (strcmp(o->keyword, places[i]) == 0 && o->val != NULL)
-                good = good && strchr(o->val, '@') == NULL &&
-                       (strcmp(o->keyword, "port") != 0 || o->val[strspn(o->val, "0123456789,")] == '\0');
+    for (const PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++) {
+        if (o->val == NULL)
+            continue;
+        if (strcmp(o->keyword, "port") == 0)
+            good = good && o->val[strspn(o->val, "0123456789,")] == '\0';
+        else if (as_meant && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "dbname") == 0))
+            good = good && strchr(o->val, '@') == NULL;
+    }
     PQconninfoFree(parsed);
     return good;
 }
@@ -157,14 +162,7 @@ is_understood(const char *uri)
 bool
 pg_can_read(const char *uri)
 {
-    PQconninfoOption *parsed = PQconninfoParse(uri, NULL);
-    bool good = parsed != NULL;
-
-    for (const PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++)
-        if (strcmp(o->keyword, "port") == 0 && o->val != NULL)
-            good = o->val[strspn(o->val, "0123456789,")] == '\0';
-    PQconninfoFree(parsed);
-    return good;
+    return reads(uri, false);
 }
 
 PGconn *
@@ -182,7 +180,7 @@ pg_connect(const struct pg_opts *opts, struct cs_err *err)
         return NULL;
     }
     one_line(text, sizeof text, PQerrorMessage(conn));
-    if (!is_understood(opts->uri))
+    if (!reads(opts->uri, true))
         hide_quoted(text);
     masked = cs_uri_masked(opts->uri);
     cs_err_set(err, CS_EDOWN, "cannot connect to %.120s: %s; check DATABASE_URI and that PostgreSQL runs",
