@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * embed - finds a compiled-in file by its name. Any thread.
+ */
 #include "common/embed.h"
 
 #include <stdlib.h>

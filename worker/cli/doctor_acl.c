@@ -159,7 +159,7 @@ is_granted(struct doctor *d, const char *command, bool report)
     bool granted = cli_call(d->cli, &reply, &err, argc, argv, NULL) == CS_OK;
 
     if (!granted && report)
-        doctor_say(d, DOCTOR_PROBLEM, "redis.rights", "grant it (docs/security.md has the line)",
+        doctor_say(d, DOCTOR_PROBLEM, "redis.rights", "grant it (users.acl has the line, docs/redis.md)",
                    "the %s sends %.80s: %s", d->role, command, err.msg);
     for (int i = 0; i < argc; i++)
         free(expanded[i]);

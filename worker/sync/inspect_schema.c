@@ -6,7 +6,7 @@
 
 #include "worker/sync/inspect_checks.h"
 
-/* Each column that a sync touches, and how: r SELECT, a INSERT, w UPDATE. docs/security.md grants exactly these. */
+/* Each column that a sync touches, and how: r SELECT, a INSERT, w UPDATE. deploy/postgresql/roles.sql grants these. */
 #define USED_SQL                                                                                             \
     "(VALUES "                                                                                               \
     "('symbols', 'r', '{symbol,name,exchange,primary_exchange,market,type,active,market_cap,"                \
