@@ -3,6 +3,8 @@
 # shellcheck source=tests/support/lib.sh
 # shellcheck disable=SC2317 # functions that wait_until and ok run
 . "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/support/http.sh
+. "$(dirname "$0")/../support/http.sh"
 
 D=$SCRATCH/root
 install_into() { make -s -C "$ROOT" install-files BUILD="$BUILD" PREFIX="$D/usr" SYSCONFDIR="$D/etc"; }
@@ -56,9 +58,9 @@ allowed() {
         }' "$SCRATCH/groups" | sort
 }
 # Over TCP and by name, with systemd's socket set, so that the calls for these are seen too.
-port=$((10000 + $$ % 7000)) # below the range that the kernel hands out
-start_postgres -p $((port + 7000))
-start_redis --port $((port + 14000)) --bind 127.0.0.1
+pg_port=$(free_port) redis_port=$(free_port)
+start_postgres -p "$pg_port"
+start_redis --port "$redis_port" --bind 127.0.0.1
 migrate
 tracked() { # NAME PROGRAM ARGUMENTS...: under strace; the system calls of its life after the exec end up in $SCRATCH/NAME.calls
     # (LeakSanitizer cannot trace what is traced.)
@@ -73,13 +75,13 @@ calls() { sed -n '/execve(.*cachesync/,$ p' "$SCRATCH/$1.trace" | sed -nE '2,$ s
 # Sanitizers look for leaks with ptrace, which strace has, and use calls of their own.
 sanitized=$(ldd "$BUILD/cachesyncd" | grep -cE 'lib(asan|ubsan|tsan)')
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
-export TICKSTOCKPL_API_KEY=unit-test-key TICKSTOCKPL_PORT=$port CACHESYNC_LOG=$SCRATCH/cache_sync.log
-tracked cachesyncd env NOTIFY_SOCKET="$SCRATCH/notify" WATCHDOG_USEC=2000000 REDIS_URL="redis://localhost:$((port + 14000))/0" \
-    DATABASE_URI="postgresql://tick@localhost:$((port + 7000))/tickstock" "$BUILD/cachesyncd"
+export TICKSTOCKPL_API_KEY=unit-test-key TICKSTOCKPL_PORT=$PORT CACHESYNC_LOG=$SCRATCH/cache_sync.log
+tracked cachesyncd env NOTIFY_SOCKET="$SCRATCH/notify" WATCHDOG_USEC=2000000 REDIS_URL="redis://localhost:$redis_port/0" \
+    DATABASE_URI="postgresql://tick@localhost:$pg_port/tickstock" "$BUILD/cachesyncd"
 daemon=$TRACED
-tracked cachesync-http env REDIS_URL="redis://localhost:$((port + 14000))/0" "$BUILD/cachesync-http"
+tracked cachesync-http env REDIS_URL="redis://localhost:$redis_port/0" "$BUILD/cachesync-http"
 adapter=$TRACED
-get() { curl -sf -H 'X-API-Key: unit-test-key' "http://127.0.0.1:$port$1"; }
+get() { curl -sf -H 'X-API-Key: unit-test-key' "http://127.0.0.1:$PORT$1"; }
 wait_until 30 'both are up under strace' get /health
 id=$(run_job mode full force 1)
 is "$(job_field "$id" status)" completed 'a job runs under strace'

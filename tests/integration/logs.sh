@@ -4,12 +4,12 @@
 # Backquotes are text here:
 # shellcheck disable=SC2016
 . "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/http.sh"
 
 start_redis
 start_postgres
 migrate
-port=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport')
-export TICKSTOCKPL_API_KEY=a-key-of-ours TICKSTOCKPL_PORT=$port CACHESYNC_LOG_LEVEL=debug
+export TICKSTOCKPL_API_KEY=a-key-of-ours TICKSTOCKPL_PORT=$PORT CACHESYNC_LOG_LEVEL=debug
 documented() { sed -n 's/^| `\([a-z_]*\)` |.*/\1/p' "$ROOT/docs/logs.md"; }
 for format in json text; do
     export CACHESYNC_LOG_FORMAT=$format
@@ -18,12 +18,12 @@ for format in json text; do
     "$BUILD/cachesync-http" 2>"$SCRATCH/http.log" &
     adapter=$!
     PIDS+=("$adapter")
-    wait_until 20 "$format: the adapter answers" curl -s "http://127.0.0.1:$port/health"
+    wait_until 20 "$format: the adapter answers" curl -s "http://127.0.0.1:$PORT/health"
     good=$(run_job mode full force 1)
     bad=$(run_job mode $'side\nways level=error job=forged')
     evil=$(run_job mode themes force 1 triggered_by $'x"}\n{"event":"forged"}')
-    curl -s -H "X-API-Key: $TICKSTOCKPL_API_KEY" "http://127.0.0.1:$port/api/processing/cache-sync/status/$good?%0Aforged=1" >/dev/null
-    sent=$(curl -s -X POST -H "X-API-Key: $TICKSTOCKPL_API_KEY" "http://127.0.0.1:$port/api/processing/cache-sync/trigger" | jq -r .job_id)
+    curl -s -H "X-API-Key: $TICKSTOCKPL_API_KEY" "http://127.0.0.1:$PORT/api/processing/cache-sync/status/$good?%0Aforged=1" >/dev/null
+    sent=$(curl -s -X POST -H "X-API-Key: $TICKSTOCKPL_API_KEY" "http://127.0.0.1:$PORT/api/processing/cache-sync/trigger" | jq -r .job_id)
     kill -HUP "$DAEMON_PID"
     wait_until 20 "$format: rules are read again" grep -q rules_loaded "$SCRATCH/daemon.log"
     kill "$adapter"

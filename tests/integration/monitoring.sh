@@ -3,6 +3,8 @@
 # shellcheck disable=SC2317 # functions that wait_until and ok run
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/support/http.sh
+. "$(dirname "$0")/../support/http.sh"
 
 rules=$ROOT/deploy/prometheus/cachesync.rules.yml
 dashboard=$ROOT/deploy/grafana/cachesync.json
@@ -31,10 +33,9 @@ now=$(date +%s%3N)
 redis ZADD "$P:workers" "$now" w1 >/dev/null
 redis HSET "$P:worker:w1" last_read_ms "$now" threads 2 busy 1 database up >/dev/null
 redis HSET "$P:metrics" "last_success_ms:DEFAULT" "$now" "market_date:DEFAULT" 2026-11-23 >/dev/null
-port=$((20000 + $$ % 20000))
-TICKSTOCKPL_API_KEY=key-of-the-test TICKSTOCKPL_PORT=$port "$BUILD/cachesync-http" 2>>"$SCRATCH/http.log" &
+TICKSTOCKPL_API_KEY=key-of-the-test TICKSTOCKPL_PORT=$PORT "$BUILD/cachesync-http" 2>>"$SCRATCH/http.log" &
 PIDS+=("$!")
-metrics() { curl -sf -H 'Authorization: Bearer key-of-the-test' "http://127.0.0.1:$port/metrics" >"$SCRATCH/metrics" && grep -q 'redis_up 1' "$SCRATCH/metrics"; }
+metrics() { curl -sf -H 'Authorization: Bearer key-of-the-test' "http://127.0.0.1:$PORT/metrics" >"$SCRATCH/metrics" && grep -q 'redis_up 1' "$SCRATCH/metrics"; }
 wait_until 20 'the adapter gives its metrics' metrics
 metrics
 is "$(promtool check metrics <"$SCRATCH/metrics" 2>&1)" '' 'promtool finds nothing to complain of'
