@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
-
 #define F(name, type)                                                                                        \
     {                                                                                                        \
 #name, sizeof #name - 1, type                                                                        \

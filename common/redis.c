@@ -2,8 +2,7 @@
 /*
  * redis - the asynchronous connection: connects, greets, reports, reconnects.
  *
- * Owns: the hiredis context, its deadlines, the list of calls in flight. Does not: queue while down. Loop
- * thread.
+ * Owns: the hiredis context, its deadlines, the list of calls in flight. Does not: queue while down. Loop thread.
  */
 #include "common/redis.h"
 

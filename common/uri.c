@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uri - the addresses of Redis, and addresses shown without their passwords (declared in config.h). Any
- * thread.
+ * uri - the addresses of Redis, and addresses shown without their passwords (declared in config.h). Any thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,8 +245,7 @@ value_end(const char *s, bool uri)
     return *s == '\'' ? s + 1 : s;
 }
 
-/* Where the user part's password starts and ends ("@"), or NULL. It may hold any character but '?' and '@'.
- */
+/* Where the user part's password starts and ends ("@"), or NULL. It may hold any character but '?' and '@'. */
 static const char *
 authority_password(const char *start, const char **end)
 {

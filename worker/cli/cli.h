@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli - what the verbs of the command-line tool share: configuration, output form, exit codes, the Redis
- * connection.
+ * cli - what the verbs of the command-line tool share: configuration, output form, exit codes, the Redis connection.
  *
  * cachesync [--config FILE] [--json] VERB [ARGUMENTS]. main.c holds the one table of verbs; a verb family is
  * a file.
@@ -50,8 +49,7 @@ int cli_universe_history(struct cli *cli, const char *universe, const char *envi
 /* Connect to Redis once. CS_OK; as cs_redis_sync_open. */
 enum cs_rc cli_redis_open(struct cli *cli, struct cs_err *err) CS_MUSTCHECK;
 
-/* Print "cachesync VERB: message" (or {"error":..} with --json) and return the exit code that fits err->rc.
- */
+/* Print "cachesync VERB: message" (or {"error":..} with --json) and return the exit code that fits err->rc. */
 int cli_fail(const struct cli *cli, const char *verb, const struct cs_err *err);
 
 /* Print "cachesync VERB: message" with the verb's usage line; returns CLI_USAGE. */
@@ -69,7 +67,7 @@ struct cli_verb {
 const struct cli_verb *cli_verb_find(const char *name); /* NULL: no such verb */
 
 /*
- * One command on the connection of cli_redis; an error reply counts as a failure (CS_EREDIS).
+ * One command on the connection of cli_redis_open; an error reply counts as a failure (CS_EREDIS).
  * Gives a reply to cs_reply_free on CS_OK.
  */
 enum cs_rc cli_call(struct cli *cli, struct cs_reply **out, struct cs_err *err, int argc, const char **argv,
@@ -100,8 +98,8 @@ int cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accep
 
 /* name, value, ... of a reply as fields that point into it. NULL when there are none; free() it. */
 struct cs_field *cli_fields(const struct cs_reply *reply, size_t *count);
-json_t *
-cli_fields_object(const struct cs_reply *fields); /* name, value, ... as an object of text; new reference */
+/* The same as an object of text; new reference. */
+json_t *cli_fields_object(const struct cs_reply *fields);
 
 /* Read a whole number within min..max. */
 bool cli_number(const char *text, long min, long max, long *value);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats - the verb that lists the universes of an environment and counts the jobs of the last days. Main
- * thread.
+ * stats - the verb that lists the universes of an environment and counts the jobs of the last days. Main thread.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * universes - the verbs that ask the database about universes: members at a moment, and what changed. Any one
- * thread.
+ * universes - the verbs that ask the database about universes: members at a moment, and what changed. Any one thread.
  */
 #include <getopt.h>
 #include <jansson.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auth - the keys that callers may use, from the configuration and a file. Compared in constant time. Loop
- * thread.
+ * auth - the keys that callers may use, from the configuration and a file. Compared in constant time. Loop thread.
  */
 #include <arpa/inet.h>
 #include <errno.h>

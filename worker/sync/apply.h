@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * apply - writes what changed: market caps, rows of cache_entries with their records, the change log. In
- * batches.
+ * apply - writes what changed: market caps, rows of cache_entries with their records, the change log. In batches.
  *
  * Session's thread, inside the sync's transaction. A dry run counts and writes nothing.
  */

@@ -16,8 +16,7 @@
 #define CHECK_INTERVAL_MS "5000"
 #define CHECK_INTERVAL_SINCE 140000
 
-/* SQLSTATEs that mean the server or the way to it, not the statement. A class of two characters, or all five.
- */
+/* SQLSTATEs that mean the server or the way to it, not the statement. A class of two characters, or all five. */
 static const char *const down_states[] = {"08", "57P01", "57P02", "57P03", "57P05", "25P03", "53300"};
 
 /* One line from libpq's text, which has several and ends in one. */

@@ -2,8 +2,7 @@
 /*
  * run - one sync from BEGIN to COMMIT: the engine's straight line.
  *
- * Owns: the order of the stages, the transaction, the run row. Each stage is a module of its own. Session's
- * thread.
+ * Owns: the order of the stages, the transaction, the run row. Each stage is a module of its own. Session's thread.
  */
 #include "worker/sync/sync.h"
 

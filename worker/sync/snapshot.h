@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snapshot - the market as columns: one row a symbol, sorted by symbol bytes; the row number is the symbol's
- * id.
+ * snapshot - the market as columns: one row a symbol, sorted by symbol bytes; the row number is the symbol's id.
  *
  * Read in one COPY of one query (symbols with the latest close of each joined by index). Texts that repeat
  * are interned; everything lives in one arena and is read-only once loaded. Session's thread.
@@ -26,8 +25,7 @@ enum snapshot_flag {
     SNAPSHOT_PRICED = 16, /* cap is latest close x shares */
 };
 
-/* Interned texts: id 0 is missing (NULL, '' or, for sector and industry, 'Unknown') and reads as "Unknown".
- */
+/* Interned texts: id 0 is missing (NULL, '' or, for sector and industry, 'Unknown') and reads as "Unknown". */
 struct snapshot_dict {
     uint32_t count;     /* ids are 0..count-1 */
     const char **texts; /* texts[0] is "Unknown" */
@@ -46,8 +44,7 @@ struct snapshot {
     int32_t *list_date;  /* days since 1970, or SNAPSHOT_NO_DATE */
     uint8_t *flags;      /* enum snapshot_flag */
     struct snapshot_dict sectors, industries, texts;
-    uint32_t
-        *ranking; /* ids of active stocks with cap > 0 and of active ETFs, by cap descending, then symbol */
+    uint32_t *ranking; /* ids of active stocks with cap > 0 and of active ETFs, by cap, then symbol */
     size_t ranking_count;
     struct cs_arena *arena;
 };
@@ -57,8 +54,7 @@ struct snapshot {
 /* The id of a symbol, or SNAPSHOT_NONE. O(log n). */
 uint32_t snapshot_find(const struct snapshot *snap, const char *symbol, size_t len_bytes);
 
-/* Whether the row may be a member: an active stock with cap > 0. Active ETFs are those with ACTIVE and ETF.
- */
+/* Whether the row may be a member: an active stock with cap > 0. Active ETFs are those with ACTIVE and ETF. */
 static inline bool
 snapshot_is_stock(const struct snapshot *snap, uint32_t id)
 {

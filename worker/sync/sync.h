@@ -2,7 +2,7 @@
 /*
  * sync - the engine's public face: one request in, one committed (or refused) sync of cache_entries out.
  *
- * rules -> snapshot -> select -> guard -> diff -> apply -> run row, in one transaction (docs/architecture.md).
+ * previous -> snapshot -> select -> diff -> guard -> warn -> apply -> run row, in one transaction (docs/architecture.md).
  * Knows PostgreSQL and the rules; knows no Redis, no jobs, no events. A session belongs to one thread at a time.
  */
 #ifndef CS_SYNC_SYNC_H
@@ -28,9 +28,8 @@ struct sync_opts {
 
 /* Where a running sync is. Called on the session's thread; must return at once. */
 struct sync_progress {
-    const char
-        *task;   /* static, a phase of docs/sync.md: "snapshot", "market_cap_update", "apply" ... "done" */
-    int percent; /* 0..100, never falls */
+    const char *task;      /* static, a phase of docs/sync.md: "snapshot", "market_cap_update" ... "done" */
+    int percent;           /* 0..100, never falls */
     int64_t total_symbols; /* before the snapshot is read: what the server's statistics say of the table */
     int64_t processed;     /* percent of it; never falls */
 };

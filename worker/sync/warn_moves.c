@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * warn_moves - what the log knows of symbols that move: those that come back, those whose sector flaps. Session's
- * thread.
+ * warn_moves - what the log knows of symbols that move: those that come back, those whose sector flaps. Session's thread.
  */
 #include <stdlib.h>
 #include <string.h>
