@@ -93,6 +93,23 @@ wait_until 30 'a late one too' job_is "$late" completed
 is "$(job_field "$late" coalesced_into)" "$first" 'with the first job'
 is "$(redis HGET "$P:metrics" duplicates)" 2 'the metrics count duplicates'
 
+# ---- all threads busy, and a job that waits for one: still alive
+hold
+for e in BUSY1 BUSY2; do
+    id=$(send force 1 environment $e)
+    wait_until 20 "a thread for $e" job_is "$id" running
+done
+third=$(send force 1 environment BUSY3)
+wait_until 20 'the third waits' job_is "$third" pending
+last_read() { redis HGET "$P:worker:$(redis ZREVRANGE "$P:workers" 0 0)" last_read_ms; }
+last_read_known() { [ "$(last_read)" -gt 0 ]; }
+wait_until 20 "it tells when it read" last_read_known
+since=$(last_read)
+alive() { [ "$(last_read)" -gt $((since + 6000)) ]; } # longer than any read blocks
+wait_until 20 'a daemon that is busy for long looks alive' alive
+let_go
+wait_until 30 'the third gets its turn' job_is "$third" completed
+
 # ---- a burst, with two daemons, one of which is killed on the way
 before=$(runs)
 one=$DAEMON_PID

@@ -163,8 +163,14 @@ intake_look_ahead(struct daemon *d)
     const char *argv[] = {"XREADGROUP", "GROUP",   CS_GROUP,         d->name, "COUNT",
                           "1",          "STREAMS", d->keys.commands, ">"};
 
-    if (!may_read(d) || !d->group_ready || !d->history_done || d->held == 0 || d->admitting ||
-        d->held >= HELD_MAX || jobs_busy(d) + pings_waiting(d) != (size_t)d->cfg.workers)
+    size_t busy, threads = (size_t)d->cfg.workers;
+
+    if (!may_read(d) || !d->group_ready || !d->history_done || d->held == 0 || d->admitting)
+        return;
+    busy = jobs_busy(d) + pings_waiting(d);
+    if (busy > threads || d->held >= HELD_MAX)
+        d->last_read_ms = cs_clock_wall_ms(); /* busy, not deaf */
+    if (busy != threads || d->held >= HELD_MAX)
         return;
     d->asked = 1;
     d->reading = cs_redis_call(d->reader, on_read_reply, d, READ_TIMEOUT_MS, 9, argv, NULL) == CS_OK;
