@@ -21,6 +21,7 @@ event_names() { # of one job, in the order of P:events
 # ---- a whole command
 id=$(run_job mode full force 1)
 is "$(job_field "$id" status)" completed 'XADD alone leads to a completed job'
+is "$(redis HGET "$P:worker:$(redis ZREVRANGE "$P:workers" 0 0)" database)" up 'and whoever sees that sees the database up'
 ok 'it counts its changes' test "$(job_field "$id" total_changes)" -gt 0
 is "$(event_names "$id" | head -1)" cache_sync_triggered 'the first event is triggered'
 is "$(event_names "$id" | tail -1)" cache_sync_completed 'the last event is completed'

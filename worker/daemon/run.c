@@ -420,6 +420,19 @@ run_stuck(struct job *job)
     intake_read(d);
 }
 
+/* What changes is told at once: who saw a job end may ask for the health next. */
+static void
+note_database(struct daemon *d, const struct pool_report *report)
+{
+    bool down = report->rc == CS_EDOWN || (report->rc == CS_EDB && !report->err.sqlstate[0]);
+    const char *now = down ? "down" : "up";
+    bool news = strcmp(d->database, now) != 0;
+
+    d->database = now;
+    if (news && cs_redis_is_up(d->redis))
+        upkeep_heartbeat(d);
+}
+
 void
 run_on_report(struct pool_report *report, void *arg)
 {
@@ -430,8 +443,7 @@ run_on_report(struct pool_report *report, void *arg)
         return;
     }
     if (report->work->kind != POOL_PING)
-        d->database =
-            report->rc == CS_EDOWN || (report->rc == CS_EDB && !report->err.sqlstate[0]) ? "down" : "up";
+        note_database(d, report);
     if (report->work->kind == POOL_PROBE)
         d->probing = false;
     else if (report->work->kind == POOL_PING)
