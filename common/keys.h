@@ -14,6 +14,10 @@
 #define CS_KEY_MAX (CS_KEY_PREFIX_MAX + 160) /* any key with its NUL */
 
 #define CS_GROUP "workers"
+#define CS_CONTROL_MAXLEN "1000" /* of P:control */
+
+/* Three BLOCK times of the daemon's read: a worker that has been silent for longer is not there. */
+#define CS_WORKER_LIVE_MS 6000
 
 /* Fixed keys under the prefix P; built once. */
 struct cs_keys {

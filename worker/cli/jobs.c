@@ -9,8 +9,6 @@
 #include "common/command.h"
 #include "worker/cli/output.h"
 
-#define CONTROL_MAXLEN "1000"
-
 enum cs_rc
 cli_send(struct cli *cli, const struct cs_command *cmd, char *job_id, struct cs_err *err)
 {
@@ -148,7 +146,7 @@ verb_cancel(struct cli *cli, int argc, char **argv)
     const char *xadd[] = {"XADD",
                           cli->keys.control,
                           "MAXLEN",
-                          CONTROL_MAXLEN,
+                          CS_CONTROL_MAXLEN,
                           "*",
                           "command",
                           cs_verb_name(CS_VERB_CANCEL),

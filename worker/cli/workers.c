@@ -64,5 +64,5 @@ worker_is_live(const json_t *worker, long long now_ms)
 
     if (since_ms == 0 && cs_time_parse(worker_text(worker, "started_at"), &since_ms) != CS_OK)
         return false;
-    return now_ms - since_ms <= WORKERS_LIVE_MS;
+    return now_ms - since_ms <= CS_WORKER_LIVE_MS;
 }

@@ -10,8 +10,6 @@
 
 #include "worker/cli/cli.h"
 
-#define WORKERS_LIVE_MS 6000 /* three BLOCK times of the daemon's read */
-
 /*
  * Every worker whose hash is there, newest read first, as an object of its fields (text) and "name".
  * Gives a new array in *workers on CS_OK.
@@ -22,7 +20,7 @@ enum cs_rc workers_read(struct cli *cli, json_t **workers, struct cs_err *err) C
 long long worker_number(const json_t *worker, const char *field);
 const char *worker_text(const json_t *worker, const char *field); /* "?" when it is absent */
 
-/* It has read the stream, or started and not read yet, within WORKERS_LIVE_MS of now_ms. */
+/* It has read the stream, or started and not read yet, within CS_WORKER_LIVE_MS of now_ms. */
 bool worker_is_live(const json_t *worker, long long now_ms);
 
 #endif

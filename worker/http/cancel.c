@@ -24,7 +24,7 @@ cancel_found(struct http_call *call)
     }
     http_expect(call, on_redis_cancelled, NULL);
     http_ask(call, 9,
-             (const char *[]){"XADD", call->app->keys.control, "MAXLEN", "1000", "*", "command",
+             (const char *[]){"XADD", call->app->keys.control, "MAXLEN", CS_CONTROL_MAXLEN, "*", "command",
                               cs_verb_name(CS_VERB_CANCEL), "job_id", call->job_id});
 }
 

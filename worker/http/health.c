@@ -16,7 +16,7 @@ on_redis_worker(struct http_call *call, size_t index, const struct cs_reply *rep
     const char *database = cs_reply_str(cs_reply_at(reply, 2), NULL);
 
     (void)index;
-    if (cs_clock_wall_ms() - cs_reply_int(cs_reply_at(reply, 0)) > HTTP_LIVE_MS)
+    if (cs_clock_wall_ms() - cs_reply_int(cs_reply_at(reply, 0)) > CS_WORKER_LIVE_MS)
         return;
     call->number[LIVE]++;
     call->number[BUSY] += cs_reply_int(cs_reply_at(reply, 1));

@@ -22,8 +22,6 @@
 #include "worker/http/request.h"
 #include "worker/http/text.h"
 
-#define HTTP_LIVE_MS                                                                                         \
-    6000 /* three BLOCK times of the daemon's read: a worker silent for longer is not there */
 #define HTTP_REQUEST_ID_MAX 64
 #define HTTP_EXTRA_MAX 640 /* header lines of one reply beside the usual ones */
 

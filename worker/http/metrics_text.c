@@ -196,7 +196,7 @@ http_metrics_worker(struct http_worker *worker, const struct cs_field *fields, s
         else if (of_worker[i].unit == AGE)
             worker->value[i] = now_ms - worker->value[i];
     }
-    worker->live = worker->found && worker->value[W_LAST_READ] <= HTTP_LIVE_MS;
+    worker->live = worker->found && worker->value[W_LAST_READ] <= CS_WORKER_LIVE_MS;
 }
 
 /* A label value: backslash, quote and line break are escaped. */
