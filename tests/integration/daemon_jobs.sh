@@ -116,6 +116,11 @@ PIDS+=("$!")
 # shellcheck disable=SC2317 # called through wait_until
 table_held() { [ "$(sql "SELECT count(*) FROM pg_locks WHERE relation = 'cache_entries'::regclass AND mode = 'AccessExclusiveLock' AND granted")" = 1 ]; }
 wait_until 10 'somebody holds the table' table_held
+start_daemon CACHESYNC_GRACE_S=0
+back=$(job_id_of "$(redis XADD "$P:commands" '*' mode full environment BACK)")
+wait_until 20 'a job runs' job_is "$back" running
+stop_daemon
+is "$(redis HMGET "$P:job:$back" status start_time worker progress | tr '\n' ' ')" 'pending    ' 'handed back it waits, and has not started'
 start_daemon CACHESYNC_JOB_TIMEOUT_S=1 CACHESYNC_MAX_ATTEMPTS=2
 late=$(run_job mode full)
 is "$(job_field "$late" status) $(job_field "$late" error_details | jq -r '"\(.code) \(.attempts)"')" 'failed timeout 2' 'a job that takes too long fails'

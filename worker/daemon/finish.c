@@ -47,8 +47,7 @@ final_fields(struct args *a, const struct job *job, const struct finish *how, in
 {
     if (how->rejected)
         job_fields(a, job);
-    if (how->rejected || !how->ran)
-        add_time(a, "start_time", job->start_ms ? job->start_ms : now_ms);
+    add_time(a, "start_time", job->start_ms ? job->start_ms : now_ms);
     add_time(a, "end_time", now_ms);
     args_add(a, "duration_seconds");
     args_give(a, cs_xasprintf("%.3f", seconds(job, how, now_ms)));

@@ -11,7 +11,7 @@ redis.call('HSETNX', KEYS[3], ARGV[5], ARGV[4])
 if holder == ARGV[4] then redis.pcall('DEL', KEYS[4]) end
 if status == 'running' then
     redis.pcall('HSET', KEYS[2], 'status', 'pending')
-    redis.pcall('HDEL', KEYS[2], 'progress', 'worker')
+    redis.pcall('HDEL', KEYS[2], 'progress', 'worker', 'start_time')
     if ARGV[7] ~= '0' then redis.pcall('HINCRBY', KEYS[2], 'attempts', -tonumber(ARGV[7])) end
     if ARGV[6] == 'retry' then redis.pcall('HINCRBY', KEYS[5], 'retries', 1) end
 end
