@@ -79,11 +79,18 @@ sound 'loading'
 ok 'without a hot loop' test "$(($(cpu_ms) - before))" -lt 3000
 redis EVAL "for i = 1, 3000 do redis.call('DEL', 'filler:' .. i) end" 0 >/dev/null
 
-# ---- an entry that kills every worker before it is admitted
+# ---- threads that never come back: the daemon ends rather than gather them
+daemon t CACHESYNC_WORKERS=8 CACHESYNC_JOB_TIMEOUT_S=1 CACHESYNC_MAX_ATTEMPTS=1 CACHESYNC_GRACE_S=1 CACHESYNC_FAILPOINTS=pool.take=sleep:120000
 for name in a b; do
     kill -TERM "${DAEMONS[$name]}"
     ended "$name"
 done
+for n in 1 2 3 4 5 6 7 8; do redis XADD "$P:commands" '*' mode full force 1 environment "STUCK$n" >/dev/null; done
+wait_until 60 'it ends when 8 are stuck' dead t
+ended t
+is "$RC $(grep -c 'threads_stuck stuck=8' "$SCRATCH/t.log")" '1 1' 'with code 1, and says why'
+
+# ---- an entry that kills every worker before it is admitted
 entry=$(redis XADD "$P:commands" '*' mode full force 1)
 ID=$(job_id_of "$entry")
 for name in p q r; do

@@ -189,6 +189,7 @@ is $? 0 'it stops at the end of the grace time'
 is "$(job_field "$id" status) $(job_field "$id" attempts)" 'pending 0' 'and hands the job back, and its attempt'
 start_daemon
 wait_until 40 'which another takes at once' job_is "$id" running
+: >"$SCRATCH/daemon.log"
 kill -TERM "$DAEMON_PID"
 wait_until 20 'it is stopping' said stopping
 kill -TERM "$DAEMON_PID"

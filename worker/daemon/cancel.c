@@ -211,6 +211,27 @@ cancel_job(struct daemon *d, const char *job_id)
         finish_failed(job, "cancelled", "cancelled before it ran", NULL, false);
 }
 
+void
+cancel_missed(struct daemon *d, const char *job_id)
+{
+    if (d->missed_count == CANCELS_MISSED_MAX)
+        CS_LOG(CS_LOG_WARN, "cancel_ignored", job_id, cs_kv_s("reason", "too many cancels at once"));
+    else
+        snprintf(d->missed[d->missed_count++], sizeof(d->missed[0]), "%s", job_id);
+}
+
+void
+cancel_again(struct daemon *d)
+{
+    char job_id[CS_UUID_LEN + 1];
+
+    for (size_t n = d->missed_count; n > 0; n--) {
+        snprintf(job_id, sizeof(job_id), "%s", d->missed[0]);
+        memmove(d->missed[0], d->missed[1], --d->missed_count * sizeof(d->missed[0]));
+        cancel_job(d, job_id);
+    }
+}
+
 /* ---- entries that were trimmed ---- */
 
 static void

@@ -27,6 +27,7 @@
 
 #define DAEMON_NAME_MAX 160
 #define DAEMON_BUCKETS 1024
+#define CANCELS_MISSED_MAX 64
 
 enum job_state {
     JOB_ADMITTING, /* lua/admit */
@@ -126,6 +127,8 @@ struct daemon {
     /* control */
     char control_id[CS_ENTRY_ID_LEN + 1];
     struct event *control_again;
+    char missed[CANCELS_MISSED_MAX][CS_UUID_LEN + 1]; /* jobs whose cancel found them between two hands */
+    size_t missed_count;
     int64_t control_said_us;
 
     /* upkeep */
@@ -208,6 +211,9 @@ void finish_settle(struct job *job);
 
 /* cancel.c */
 void cancel_job(struct daemon *d, const char *job_id);
+void cancel_missed(struct daemon *d,
+                   const char *job_id); /* somebody has just read its entry: look again soon */
+void cancel_again(struct daemon *d);    /* those that were missed */
 void cancel_trimmed(struct daemon *d, const char *entry_id,
                     const char *job_id); /* its entry is gone, its worker too */
 
@@ -224,6 +230,7 @@ void upkeep_heartbeat(struct daemon *d);
 void redis_settings_check(struct daemon *d);
 
 /* main.c */
-void daemon_maybe_stop(struct daemon *d); /* leave the loop when stopping and nothing is held */
+void daemon_stop(struct daemon *d, int exit_code); /* as SIGTERM does; the code counts when it is the first */
+void daemon_maybe_stop(struct daemon *d);          /* leave the loop when stopping and nothing is held */
 
 #endif

@@ -32,6 +32,20 @@ daemon_maybe_stop(struct daemon *d)
     event_base_loopexit(d->base, NULL);
 }
 
+void
+daemon_stop(struct daemon *d, int exit_code)
+{
+    if (d->stopping)
+        return;
+    d->exit_code = exit_code;
+    CS_LOG(CS_LOG_INFO, "stopping", NULL, cs_kv_i("grace_s", d->cfg.grace_s));
+    notify_send(&d->notify, "STOPPING=1");
+    d->stopping = true;
+    d->stop_us = cs_clock_mono_us() + d->cfg.grace_s * 1000000;
+    run_stop(d);
+    daemon_maybe_stop(d);
+}
+
 static void
 on_signal_stop(evutil_socket_t sig, short what, void *arg)
 {
@@ -42,12 +56,7 @@ on_signal_stop(evutil_socket_t sig, short what, void *arg)
         CS_LOG(CS_LOG_WARN, "stop_now", NULL);
         _exit(128 + (int)sig); /* its jobs are taken over after the lease; a thread may never come back */
     }
-    CS_LOG(CS_LOG_INFO, "stopping", NULL, cs_kv_i("grace_s", d->cfg.grace_s));
-    notify_send(&d->notify, "STOPPING=1");
-    d->stopping = true;
-    d->stop_us = cs_clock_mono_us() + d->cfg.grace_s * 1000000;
-    run_stop(d);
-    daemon_maybe_stop(d);
+    daemon_stop(d, 0);
 }
 
 static void

@@ -3,6 +3,7 @@
  * run - a pending job gets a thread, reports, and ends, waits for another attempt, or goes back to any worker.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define BACKOFF_MAX_MS INT64_C(30000)
 #define BACKOFF_LEAST_MS INT64_C(100)
 #define BUSY_US INT64_C(200000) /* another worker syncs the environment */
+#define STUCK_MAX 8 /* threads written off, each with its stack and connection, before the daemon ends */
 #define MARK_AFTER_MS INT64_C(60000)
 
 /* ---- start ---- */
@@ -384,8 +386,10 @@ say_stuck(struct job *job)
 {
     struct daemon *d = job->d;
     struct args event = {0};
-    const char *argv[] = {"XADD", d->keys.events, "MAXLEN", "~",     "100000",
-                          "*",    "channel",      NULL,     "event", NULL};
+    char maxlen[24];
+    const char *argv[] = {"XADD", d->keys.events, "MAXLEN", "~", maxlen, "*", "channel", NULL, "event", NULL};
+
+    snprintf(maxlen, sizeof(maxlen), "%lld", (long long)d->cfg.events_maxlen);
 
     events_error(&event, job->job_id, "critical", "thread_stuck",
                  "a thread of the worker does not come back from PostgreSQL; it was written off", NULL,
@@ -411,6 +415,11 @@ run_stuck(struct job *job)
     job->work = NULL;
     CS_LOG(CS_LOG_ERROR, "thread_stuck", job->job_id, cs_kv_i("stuck", (int64_t)pool_abandoned(d->pool)));
     say_stuck(job);
+    if (pool_abandoned(d->pool) >= STUCK_MAX) {
+        CS_LOG(CS_LOG_ERROR, "threads_stuck", NULL, cs_kv_i("stuck", (int64_t)pool_abandoned(d->pool)),
+               cs_kv_s("remedy", "ends with code 1, so that it is started anew; look at PostgreSQL"));
+        daemon_stop(d, 1);
+    }
     (void)cs_err_code(&err, CS_ECANCELED, "timeout", "its thread did not come back from PostgreSQL");
     if (job->lost)
         jobs_drop(job);

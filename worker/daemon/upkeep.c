@@ -285,6 +285,7 @@ on_upkeep_tick(int fd, short what, void *arg)
     pings_run(d);
     intake_look_ahead(d);
     if (cs_redis_is_up(d->redis)) {
+        cancel_again(d);
         if (d->ticks % TICKS_A_SECOND == 0)
             upkeep_heartbeat(d);
         if (d->ticks % lease_ticks == 0)
