@@ -73,6 +73,11 @@ end_unread(struct job *job, const struct cs_reply *entry)
         jobs_drop(job); /* the worker that reads it says what is wrong */
         return;
     }
+    if (job->cmd.verb == CS_VERB_PING) {
+        CS_LOG(CS_LOG_INFO, "cancel_ignored", job->job_id, cs_kv_s("reason", "a ping ends by itself"));
+        jobs_drop(job);
+        return;
+    }
     snprintf(job->entry_id, sizeof(job->entry_id), "%s", id);
     if (cs_entry_id_parse(id, &made) == CS_OK)
         job->created_ms = (int64_t)made.ms;
