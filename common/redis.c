@@ -130,9 +130,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
     }
     if (!r->dropping && !r->up && now > r->connect_by_us)
         cs_redis_drop(r, "no connection within the time-out");
-    TAILQ_FOREACH(c, &r->calls, next)
-    if (!r->dropping && now > c->deadline_us)
-        cs_redis_drop(r, "no reply within the time-out");
+    TAILQ_FOREACH (c, &r->calls, next)
+        if (!r->dropping && now > c->deadline_us)
+            cs_redis_drop(r, "no reply within the time-out");
     if (r->dropping && r->ac) {
         redisAsyncContext *ac = r->ac;
         bool connected = ac->c.flags & REDIS_CONNECTED;

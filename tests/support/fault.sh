@@ -85,7 +85,7 @@ for _, k in ipairs(redis.call('KEYS', ARGV[1] .. ':job:*')) do
   local s = redis.call('HGET', k, 'status')
   if s ~= 'completed' and s ~= 'failed' then open = open + 1 end
 end
-return open + redis.call('XLEN', ARGV[1] .. ':commands') + redis.call('ZCARD', ARGV[1] .. ':delayed')"
+return open + redis.call('XLEN', ARGV[1] .. ':commands')"
 all_ended() { [ "$(redis EVAL "$REST" 0 "$P" 2>/dev/null)" = 0 ]; }
 # settled SECONDS: wait until nothing waits or runs.
 settled() {
@@ -101,7 +101,7 @@ end
 for _, k in ipairs(redis.call('KEYS', p .. ':daily:*')) do
   for name, v in pairs(fields(redis.call('HGETALL', k))) do out.daily[name] = (out.daily[name] or 0) + tonumber(v) end
 end
-for _, pattern in ipairs({':waiters:*', ':pending:*', ':delayed'}) do
+for _, pattern in ipairs({':waiters:*', ':duplicates:*', ':pending:*'}) do
   for _, k in ipairs(redis.call('KEYS', p .. pattern)) do out.leftovers[#out.leftovers + 1] = k end
 end
 for _, e in ipairs(redis.call('XRANGE', p .. ':dead', '-', '+')) do out.dead[#out.dead + 1] = fields(e[2]) end

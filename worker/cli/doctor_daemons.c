@@ -74,7 +74,8 @@ doctor_daemons(struct doctor *d)
         doctor_say(d, DOCTOR_WARNING, "daemons", "grant it to have it checked", "not checked: %s", err.msg);
         return;
     }
-    json_array_foreach(workers, i, worker) check_worker(d, worker, now_ms);
+    json_array_foreach (workers, i, worker)
+        check_worker(d, worker, now_ms);
     if (d->live_workers == 0)
         doctor_say(d, DOCTOR_PROBLEM, "daemons", "start cachesyncd", "no live worker: commands wait");
     else

@@ -36,8 +36,7 @@ cli_print_fields(const json_t *object)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)object, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)object, name, value) {
         if (!json_is_null(value))
             print_field(name, value);
     }
@@ -51,8 +50,7 @@ print_names(const char *name, const json_t *names)
     size_t i;
 
     printf("%-*s", NAME_COLUMNS, name);
-    json_array_foreach(names, i, value)
-    {
+    json_array_foreach (names, i, value) {
         char *cell = cli_cell(value);
 
         printf(" %s", cell);
@@ -68,8 +66,7 @@ print_error(const json_t *details)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)details, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)details, name, value) {
         char label[64];
 
         snprintf(label, sizeof label, "error.%.50s", name);
@@ -90,8 +87,7 @@ print_symbols(const json_t *symbols, char sign)
         return;
     term_size(stdout, &columns, &lines);
     printf("    %s%c", term_begin(stdout, style), sign);
-    json_array_foreach(symbols, i, value)
-    {
+    json_array_foreach (symbols, i, value) {
         if (i == SYMBOLS_MAX) {
             printf(" ... %zu more (--json lists them)", json_array_size(symbols) - i);
             break;
@@ -117,8 +113,7 @@ print_diff(const json_t *diff)
     const char *universe;
     json_t *change;
 
-    json_object_foreach((json_t *)(uintptr_t)diff, universe, change)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)diff, universe, change) {
         const json_t *added = json_object_get(change, "added"), *removed = json_object_get(change, "removed");
         char *name = term_harmless(cs_xstrdup(universe));
 
@@ -140,8 +135,7 @@ print_families(const json_t *families)
     json_t *rows = json_array(), *value;
     const char *name;
 
-    json_object_foreach((json_t *)(uintptr_t)families, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)families, name, value) {
         json_t *row = json_deep_copy(value);
 
         json_object_set_new(row, "family", json_string(name));
@@ -160,8 +154,7 @@ print_warnings(const json_t *warnings)
     json_t *warning;
     size_t i;
 
-    json_array_foreach(warnings, i, warning)
-    {
+    json_array_foreach (warnings, i, warning) {
         const json_t *context = json_object_get(warning, "context");
         char *message = cli_cell(json_object_get(warning, "message")), *about = cli_cell(context);
 
@@ -198,8 +191,7 @@ print_for_people(const json_t *job)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)job, name, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)job, name, value) {
         if (json_is_null(value) || value == summary)
             continue;
         if (strcmp(name, "error_details") == 0 && json_is_object(value))

@@ -116,8 +116,7 @@ print_symbol(const json_t *doc)
     print_plain(text_of(doc, "industry"));
     printf(", listed %s, market date %s, environment %s\n", text_of(doc, "list_date"),
            text_of(doc, "market_date"), text_of(doc, "environment"));
-    json_array_foreach(json_object_get(doc, "universes"), i, one)
-    {
+    json_array_foreach (json_object_get(doc, "universes"), i, one) {
         print_universe(one);
     }
 }

@@ -46,7 +46,8 @@ sorted_values(const json_t *object)
 
     if (names == NULL)
         return list;
-    json_object_foreach((json_t *)(uintptr_t)object, name, value) names[n++] = name;
+    json_object_foreach ((json_t *)(uintptr_t)object, name, value)
+        names[n++] = name;
     qsort(names, n, sizeof *names, by_name);
     for (size_t i = 0; i < n; i++)
         json_array_append(list, json_object_get(object, names[i]));

@@ -194,8 +194,7 @@ draw_workers(struct pen *p, const json_t *workers)
         put(p, TERM_RED, "no worker: start cachesyncd");
         end_line(p);
     }
-    json_array_foreach(workers, i, w)
-    {
+    json_array_foreach (workers, i, w) {
         bool live = worker_is_live(w, p->now_ms);
         const char *database = worker_text(w, "database");
         char text[64], span[24];
@@ -264,8 +263,7 @@ draw_running(struct pen *p, const json_t *jobs)
         put(p, TERM_DIM, "none");
         end_line(p);
     }
-    json_array_foreach(jobs, i, job)
-    {
+    json_array_foreach (jobs, i, job) {
         put_field(p, job, "job_id", 36, false);
         put_field(p, job, "mode", 10, false);
         put_field(p, job, "environment", 11, false);
@@ -286,8 +284,7 @@ draw_recent(struct pen *p, const json_t *jobs)
     put(p, TERM_BOLD, "%-36s  %-10s  %-11s  %7s  %-9s  %9s  %8s  %s", "RECENT", "MODE", "ENVIRONMENT", "AGE",
         "STATUS", "SECONDS", "CHANGES", "TRIGGERED BY, OR ERROR");
     end_line(p);
-    json_array_foreach(jobs, i, job)
-    {
+    json_array_foreach (jobs, i, job) {
         const json_t *code = json_object_get(json_object_get(job, "error_details"), "code");
 
         put_field(p, job, "job_id", 36, false);

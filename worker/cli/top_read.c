@@ -146,13 +146,13 @@ read_jobs(struct cli *cli, json_t *look, json_t *seen, struct cs_err *err)
     json_t *worker, *id;
     size_t i, k;
 
-    json_array_foreach(json_object_get(look, "workers"), i, worker)
-    {
+    json_array_foreach (json_object_get(look, "workers"), i, worker) {
         const char *text = worker_text(worker, "jobs");
         json_t *held = cs_json_parse(text, strlen(text), JOBS_MAX_BYTES, NULL);
 
-        json_array_foreach(held, k, id) if (err->rc == CS_OK)(void) !add_job(cli, look, seen,
-                                                                             json_string_value(id), err);
+        json_array_foreach (held, k, id)
+            if (err->rc == CS_OK)
+                (void)!add_job(cli, look, seen, json_string_value(id), err);
         json_decref(held);
     }
     if (err->rc != CS_OK || cli_call(cli, &reply, err, 4, argv, NULL) != CS_OK)

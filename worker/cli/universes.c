@@ -97,8 +97,9 @@ print_json(const struct question *q, const char *name, json_t *rows)
     size_t i;
     json_t *row;
 
-    json_array_foreach(rows, i, row) json_array_append(
-        items, json_object_size(row) == 1 ? json_object_iter_value(json_object_iter(row)) : row);
+    json_array_foreach (rows, i, row)
+        json_array_append(items,
+                          json_object_size(row) == 1 ? json_object_iter_value(json_object_iter(row)) : row);
     json_dumpf(doc, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(doc);
@@ -111,14 +112,14 @@ print_lines(json_t *rows)
     size_t i;
     json_t *row;
 
-    json_array_foreach(rows, i, row) for (void *at = json_object_iter(row), *next; at != NULL; at = next)
-    {
-        char *text = cli_cell(json_object_iter_value(at));
+    json_array_foreach (rows, i, row)
+        for (void *at = json_object_iter(row), *next; at != NULL; at = next) {
+            char *text = cli_cell(json_object_iter_value(at));
 
-        next = json_object_iter_next(row, at);
-        printf("%s%c", text, next != NULL ? '\t' : '\n');
-        free(text);
-    }
+            next = json_object_iter_next(row, at);
+            printf("%s%c", text, next != NULL ? '\t' : '\n');
+            free(text);
+        }
 }
 
 /* Ask sql about q and print the answer. Returns an exit code. */

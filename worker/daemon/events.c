@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * events - the envelopes of the contract. Sends nothing.
+ * events - the envelopes of docs/protocol.md. Sends nothing.
  */
 #include "worker/daemon/events.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * events - the envelopes of the contract, from a job and the engine's result document. Pure functions; knows
+ * events - the envelopes of the events, from a job and the engine's result document. Pure functions; knows
  * no Redis.
  *
  * Every function adds channel and event text to a list, ready for the scripts.

@@ -325,7 +325,7 @@ on_finish_reply(const struct cs_reply *reply, void *arg)
     }
     if (warning)
         CS_LOG(CS_LOG_ERROR, "finish_incomplete", job->job_id, cs_kv_s("error", warning),
-               cs_kv_s("remedy", "give the user of Redis the rights that docs/security.md lists"));
+               cs_kv_s("remedy", "give the user of Redis the rights of deploy/redis/users.acl"));
     CS_LOG(CS_LOG_DEBUG, "job_acknowledged", job->job_id, cs_kv_s("answer", word));
     if (word && strcmp(word, "lost") == 0 && job->held == HELD_UNREAD)
         cancel_missed(job->d, job->job_id);

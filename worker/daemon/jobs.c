@@ -50,9 +50,9 @@ jobs_find(struct daemon *d, const char *job_id)
 {
     struct job *job;
 
-    TAILQ_FOREACH(job, &d->jobs, next)
-    if (strcmp(job->job_id, job_id) == 0)
-        break;
+    TAILQ_FOREACH (job, &d->jobs, next)
+        if (strcmp(job->job_id, job_id) == 0)
+            break;
     return job;
 }
 
@@ -61,9 +61,9 @@ jobs_hold_entry(const struct daemon *d, const char *entry_id)
 {
     const struct job *job;
 
-    LIST_FOREACH(job, bucket_of(d, entry_id), same_bucket)
-    if (strcmp(job->entry_id, entry_id) == 0)
-        return true;
+    LIST_FOREACH (job, bucket_of(d, entry_id), same_bucket)
+        if (strcmp(job->entry_id, entry_id) == 0)
+            return true;
     return false;
 }
 
@@ -188,12 +188,12 @@ environment_taken(const struct daemon *d, const struct job *job)
 {
     const struct job *other;
 
-    TAILQ_FOREACH(other, &d->jobs, next)
-    if (other != job &&
-        (other->state == JOB_RUNNING || other->state == JOB_RELEASING ||
-         (other->state == JOB_WAITING && other->sent)) &&
-        strcmp(other->cmd.environment, job->cmd.environment) == 0)
-        return true;
+    TAILQ_FOREACH (other, &d->jobs, next)
+        if (other != job &&
+            (other->state == JOB_RUNNING || other->state == JOB_RELEASING ||
+             (other->state == JOB_WAITING && other->sent)) &&
+            strcmp(other->cmd.environment, job->cmd.environment) == 0)
+            return true;
     return false;
 }
 
@@ -204,9 +204,9 @@ jobs_busy(const struct daemon *d)
     const struct job *job;
     size_t n = 0;
 
-    TAILQ_FOREACH(job, &d->jobs, next)
-    n += job->state == JOB_RUNNING ||
-         (job->state == JOB_WAITING && job->due_us <= now_us && !environment_taken(d, job));
+    TAILQ_FOREACH (job, &d->jobs, next)
+        n += job->state == JOB_RUNNING ||
+             (job->state == JOB_WAITING && job->due_us <= now_us && !environment_taken(d, job));
     return n;
 }
 
@@ -216,8 +216,7 @@ jobs_count(const struct daemon *d, size_t *waiting, size_t *refused)
     const struct job *job;
 
     *waiting = *refused = 0;
-    TAILQ_FOREACH(job, &d->jobs, next)
-    {
+    TAILQ_FOREACH (job, &d->jobs, next) {
         *waiting += job->state == JOB_WAITING && environment_taken(d, job);
         *refused += job->state == JOB_ADMITTING && job->refusals > 0;
     }
@@ -228,8 +227,8 @@ jobs_redis_down(struct daemon *d)
 {
     struct job *job;
 
-    TAILQ_FOREACH(job, &d->jobs, next)
-    job->sent = false;
+    TAILQ_FOREACH (job, &d->jobs, next)
+        job->sent = false;
     d->admitting = 0;
 }
 
@@ -261,8 +260,8 @@ jobs_run(struct daemon *d)
 
     if (!cs_redis_is_up(d->redis))
         return;
-    TAILQ_FOREACH(job, &d->jobs, next)
-    starting += job->state == JOB_WAITING && job->sent;
+    TAILQ_FOREACH (job, &d->jobs, next)
+        starting += job->state == JOB_WAITING && job->sent;
     for (job = TAILQ_FIRST(&d->jobs); job; job = following) {
         following = TAILQ_NEXT(job, next);
         if (job->sent || !steps[job->state])

@@ -135,8 +135,8 @@ pings_waiting(const struct daemon *d)
     const struct ping_batch *batch;
     size_t n = 0;
 
-    TAILQ_FOREACH(batch, &d->pings, next)
-    n++;
+    TAILQ_FOREACH (batch, &d->pings, next)
+        n++;
     return n;
 }
 

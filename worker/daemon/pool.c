@@ -221,9 +221,9 @@ next_cancel(struct pool *pool)
 {
     struct slot *slot;
 
-    LIST_FOREACH(slot, &pool->all, next)
-    if (slot->cancel_wanted || slot->sever_wanted)
-        break;
+    LIST_FOREACH (slot, &pool->all, next)
+        if (slot->cancel_wanted || slot->sever_wanted)
+            break;
     return slot;
 }
 

@@ -276,9 +276,18 @@ retry(struct job *job, const char *why, int refund)
 static const char *
 failure_code(enum cs_rc rc, const struct cs_err *err)
 {
-    if (err->code[0])
-        return err->code;
-    return rc == CS_EDOWN ? "database_unavailable" : rc == CS_EDB ? "database_error" : cs_rc_name(rc);
+    static const struct {
+        enum cs_rc rc;
+        const char *code;
+    } codes[] = {{CS_EDOWN, "database_unavailable"},
+                 {CS_EDB, "database_error"},
+                 {CS_ENOMEM, "out_of_memory"},
+                 {CS_ECANCELED, "cancelled"}};
+
+    for (size_t i = 0; !err->code[0] && i < sizeof(codes) / sizeof(*codes); i++)
+        if (codes[i].rc == rc)
+            return codes[i].code;
+    return err->code[0] ? err->code : "internal_error";
 }
 
 /* Out of attempts, and the question whether one of them had committed has its answer, or none yet. */

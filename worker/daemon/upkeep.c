@@ -24,7 +24,6 @@
 #define LET_GO_US INT64_C(1500000)          /* after the grace time */
 #define LEAVE_US INT64_C(3000000)
 #define TAKEN_AT_ONCE 50
-#define CONTROL_MAXLEN "1000" /* whoever writes to it may forget its bound */
 #define PROBE_TICKS (5 * TICKS_A_SECOND)
 
 static void
@@ -58,13 +57,13 @@ upkeep_heartbeat(struct daemon *d)
     const struct job *job;
     int64_t busy = 0, oldest_ms = 0, now_ms = cs_clock_wall_ms();
 
-    TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING) {
-        busy++;
-        if (now_ms - job->start_ms > oldest_ms)
-            oldest_ms = now_ms - job->start_ms;
-        json_array_append_new(ids, json_string(job->job_id));
-    }
+    TAILQ_FOREACH (job, &d->jobs, next)
+        if (job->state == JOB_RUNNING) {
+            busy++;
+            if (now_ms - job->start_ms > oldest_ms)
+                oldest_ms = now_ms - job->start_ms;
+            json_array_append_new(ids, json_string(job->job_id));
+        }
     args_add(&a, "HSET");
     args_add(&a, cs_key_worker(&d->keys, d->name, key));
     args_pair(&a, "host", d->host);
@@ -110,12 +109,12 @@ lose(struct daemon *d, const char *entry_id)
 {
     struct job *job;
 
-    TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING && strcmp(job->entry_id, entry_id) == 0) {
-        CS_LOG(CS_LOG_WARN, "lease_lost", job->job_id);
-        job->lost = true;
-        run_tell(job);
-    }
+    TAILQ_FOREACH (job, &d->jobs, next)
+        if (job->state == JOB_RUNNING && strcmp(job->entry_id, entry_id) == 0) {
+            CS_LOG(CS_LOG_WARN, "lease_lost", job->job_id);
+            job->lost = true;
+            run_tell(job);
+        }
 }
 
 static void
@@ -128,9 +127,9 @@ on_renew_reply(const struct cs_reply *reply, void *arg)
         return;
     for (size_t i = 0; i < cs_reply_len(reply); i++)
         lose(d, cs_reply_str(cs_reply_at(reply, i), NULL));
-    TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING && !job->lost && job->sent_us < d->renew_sent_us)
-        atomic_store(&job->work->work.lease_until_us, d->renew_sent_us + d->cfg.lease_ms * 1000);
+    TAILQ_FOREACH (job, &d->jobs, next)
+        if (job->state == JOB_RUNNING && !job->lost && job->sent_us < d->renew_sent_us)
+            atomic_store(&job->work->work.lease_until_us, d->renew_sent_us + d->cfg.lease_ms * 1000);
 }
 
 static void
@@ -142,8 +141,8 @@ renew(struct daemon *d)
     args_add(&a, d->keys.commands);
     args_add(&a, CS_GROUP);
     args_add(&a, d->name);
-    TAILQ_FOREACH(job, &d->jobs, next)
-    args_add(&a, job->entry_id);
+    TAILQ_FOREACH (job, &d->jobs, next)
+        args_add(&a, job->entry_id);
     d->renew_sent_us = cs_clock_mono_us();
     if (a.count > 3 && cs_redis_eval(d->redis, "worker/lua/renew.lua", on_renew_reply, d, 1, (int)a.count,
                                      a.v, a.len) != CS_OK)
@@ -199,7 +198,7 @@ takeover(struct daemon *d)
     args_int(&a, busy < threads ? TAKEN_AT_ONCE : 0);
     args_int(&a, d->cfg.max_attempts);
     if (cs_redis_call(d->redis, NULL, NULL, 0, 4,
-                      (const char *[]){"XTRIM", d->keys.control, "MAXLEN", CONTROL_MAXLEN}, NULL) != CS_OK)
+                      (const char *[]){"XTRIM", d->keys.control, "MAXLEN", CS_CONTROL_MAXLEN}, NULL) != CS_OK)
         CS_LOG(CS_LOG_DEBUG, "trim_missed", NULL);
     if (cs_redis_eval(d->redis, "worker/lua/takeover.lua", on_takeover_reply, d, 3, (int)a.count, a.v,
                       a.len) != CS_OK)
@@ -239,15 +238,15 @@ grace(struct daemon *d)
 
     run_stop(d);
     if (over_us > 0)
-        TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING)
-        run_tell(job);
+        TAILQ_FOREACH (job, &d->jobs, next)
+            if (job->state == JOB_RUNNING)
+                run_tell(job);
     if (over_us > LET_GO_US)
-        TAILQ_FOREACH(job, &d->jobs, next)
-    if (job->state == JOB_RUNNING && atomic_load(&job->work->work.phase) == WORK_STOPPED) {
-        run_stuck(job);
-        break;
-    }
+        TAILQ_FOREACH (job, &d->jobs, next)
+            if (job->state == JOB_RUNNING && atomic_load(&job->work->work.phase) == WORK_STOPPED) {
+                run_stuck(job);
+                break;
+            }
     if (over_us > LEAVE_US) {
         d->forced = d->stopped = true;
         event_base_loopexit(d->base, NULL);

@@ -65,7 +65,7 @@ ask_workers(struct http_call *call)
     size_t i;
 
     http_expect(call, on_redis_worker, reply_workers);
-    json_array_foreach(call->result, i, name)
+    json_array_foreach (call->result, i, name)
         http_ask(call, 5,
                  (const char *[]){"HMGET", cs_key_worker(&call->app->keys, json_string_value(name), key),
                                   "last_read_ms", "busy", "database"});

@@ -118,7 +118,8 @@ ask_rows(struct http_call *call)
 
     text_puts(&call->text, "{\"jobs\":[");
     http_expect(call, on_redis_row, reply_page);
-    json_array_foreach(call->result, i, id) ask_row(call, json_string_value(id));
+    json_array_foreach (call->result, i, id)
+        ask_row(call, json_string_value(id));
 }
 
 void

@@ -84,8 +84,7 @@ first_failing(const json_t *conditions)
 {
     json_t *one;
     size_t i;
-    json_array_foreach(conditions, i, one)
-    {
+    json_array_foreach (conditions, i, one) {
         if (!json_is_true(json_object_get(one, "holds")))
             return json_string_value(json_object_get(one, "figures"));
     }

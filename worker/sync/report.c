@@ -134,8 +134,7 @@ loud(const json_t *warnings)
 {
     json_t *list = json_array(), *one;
     size_t i;
-    json_array_foreach(warnings, i, one)
-    {
+    json_array_foreach (warnings, i, one) {
         if (strcmp(json_string_value(json_object_get(one, "severity")), "info") != 0)
             json_array_append(list, one);
     }

@@ -204,8 +204,7 @@ rules_read(struct rules_reader *r, const json_t *object, const char *path, const
 
     if (!json_is_object(object))
         return rules_wrong(r, path, "must be an object, is %s", type_name(object));
-    json_object_foreach(walked, key, value)
-    {
+    json_object_foreach (walked, key, value) {
         size_t i = 0;
 
         while (i < count && strcmp(fields[i].name, key) != 0)
