@@ -40,7 +40,7 @@ said() { [ "$(cat "$SCRATCH"/[ab].log | grep -c "$1")" -gt "${2:-0}" ]; }
 hold 'replica'
 redis REPLICAOF 127.0.0.1 1 >/dev/null
 let_go 'replica'
-wait_until 20 'it is said that the server is a replica' said 'it is a replica'
+wait_until 60 'it is said that the server is a replica' said 'it is a replica'
 redis REPLICAOF NO ONE >/dev/null
 burst
 sound 'replica'
@@ -49,7 +49,7 @@ sound 'replica'
 hold 'no rights'
 redis ACL SETUSER default -hset >/dev/null
 let_go 'no rights'
-wait_until 20 'it is said that a right is missing' said "redis_refused.*can't run this command"
+wait_until 60 'it is said that a right is missing' said "redis_refused.*can't run this command"
 redis ACL SETUSER default +@all >/dev/null
 burst
 sound 'no rights'
