@@ -8,6 +8,9 @@ tools: $(TOOLS)
 fault-build:
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault SEAMS=-DCS_FAILPOINTS $(BUILD)/fault/cachesyncd
 
+check-fault: check-packages ## the tests of faults that take their time: kill matrix, links, servers, refusals, a short random campaign
+	+$(MAKE) --no-print-directory all unit tools fault-build
+	BUILD=$(abspath $(BUILD)) sh tests/run fault/
 fault: check-packages ## FAULT_S=600 SEED=n: a random campaign of kills and faults, the history checked after each round
 	+$(MAKE) --no-print-directory all tools fault-build
 	BUILD=$(abspath $(BUILD)) tests/fault/campaign
@@ -20,4 +23,4 @@ bench-queue: ## jobs a second, round trips, memory and CPU at rest, beside bare 
 model: check-packages ## check the model of a job's life with spin, exhaustively (about 3 GB, minutes)
 	tests/model/run -DEXPIRIES=1
 
-.PHONY: tools fault-build fault soak bench-queue model
+.PHONY: check-fault tools fault-build fault soak bench-queue model
