@@ -9,7 +9,7 @@
 
 #include "common/json.h"
 #include "common/mem.h"
-#include "worker/cli/cli.h"
+#include "worker/cli/output.h"
 #include "worker/cli/term.h"
 
 #define REDIS_TIMEOUT_MS 5000u
@@ -31,10 +31,8 @@ cli_fail(const struct cli *cli, const char *verb, const struct cs_err *err)
     if (cli->json) {
         json_t *doc = json_pack("{s:s,s:o}", "error", err->code[0] ? err->code : cs_rc_name(err->rc),
                                 "message", cs_json_text(err->msg, strlen(err->msg)));
-        char *text = cs_json_dump(doc);
 
-        fprintf(stderr, "%s\n", text);
-        free(text);
+        cli_write_json(stderr, doc);
         json_decref(doc);
     } else {
         char *text = term_harmless(cs_xstrdup(err->msg)); /* it may hold what a server said */
@@ -99,6 +97,14 @@ cli_eval(struct cli *cli, struct cs_reply **out, struct cs_err *err, const char 
     return judge(out, script, cs_redis_sync_eval(cli->redis, out, err, script, nkeys, argc, argv, NULL), err);
 }
 
+const char *
+cli_text(const struct cs_reply *reply, size_t *len_bytes)
+{
+    const char *text = cs_reply_str(reply, len_bytes);
+
+    return text != NULL ? text : "";
+}
+
 struct cs_field *
 cli_fields(const struct cs_reply *reply, size_t *count)
 {
@@ -109,8 +115,8 @@ cli_fields(const struct cs_reply *reply, size_t *count)
         return NULL;
     fields = cs_xcalloc(*count, sizeof *fields);
     for (size_t i = 0; i < *count; i++) {
-        fields[i].name = cs_reply_str(cs_reply_at(reply, 2 * i), &fields[i].name_len);
-        fields[i].value = cs_reply_str(cs_reply_at(reply, 2 * i + 1), &fields[i].value_len);
+        fields[i].name = cli_text(cs_reply_at(reply, 2 * i), &fields[i].name_len);
+        fields[i].value = cli_text(cs_reply_at(reply, 2 * i + 1), &fields[i].value_len);
     }
     return fields;
 }

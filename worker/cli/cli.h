@@ -96,6 +96,9 @@ enum cs_rc cli_send(struct cli *cli, const struct cs_command *cmd, char *job_id,
  */
 int cli_follow(struct cli *cli, const char *verb, const char *job_id, bool accepted);
 
+/* Text of a reply, "" where it is none, so that what a server says instead of a text is harmless. len_bytes may be NULL. */
+const char *cli_text(const struct cs_reply *reply, size_t *len_bytes);
+
 /* name, value, ... of a reply as fields that point into it. NULL when there are none; free() it. */
 struct cs_field *cli_fields(const struct cs_reply *reply, size_t *count);
 /* The same as an object of text; new reference. */

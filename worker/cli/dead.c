@@ -21,7 +21,7 @@ letter_from(const struct cs_reply *entry)
 {
     json_t *letter = cli_fields_object(cs_reply_at(entry, 1));
 
-    json_object_set_new(letter, "id", json_string(cs_reply_str(cs_reply_at(entry, 0), NULL)));
+    json_object_set_new(letter, "id", json_string(cli_text(cs_reply_at(entry, 0), NULL)));
     return letter;
 }
 
@@ -128,9 +128,9 @@ command_again(const struct cli *cli, const struct cs_reply *fields, const char *
     for (; n < 3; n++)
         argv[n] = head[n];
     for (size_t i = 0; i + 1 < cs_reply_len(fields); i += 2)
-        if (!left_behind(cs_reply_str(cs_reply_at(fields, i), NULL)))
+        if (!left_behind(cli_text(cs_reply_at(fields, i), NULL)))
             for (size_t k = 0; k < 2; k++, n++)
-                argv[n] = cs_reply_str(cs_reply_at(fields, i + k), &lens[n]);
+                argv[n] = cli_text(cs_reply_at(fields, i + k), &lens[n]);
     for (size_t i = 0; n < 5; i++, n++) /* a command of defaults alone still needs a field */
         argv[n] = bare[i], lens[n] = strlen(bare[i]);
     for (size_t i = 0; i < 3; i++)

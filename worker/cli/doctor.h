@@ -49,9 +49,9 @@ void doctor_adapter(struct doctor *d);
 /*
  * GET /health from host:port within timeout_ms.
  *
- * Gives the JSON object in *health. Returns CS_OK; CS_EDOWN, CS_ETIMEOUT; CS_EINVAL: no answer of an adapter.
+ * Gives the whole answer, head and body, as text to free() in *answer. Returns CS_OK; CS_EDOWN, CS_ETIMEOUT.
  */
-enum cs_rc health_get(const char *host, int port, int timeout_ms, json_t **health,
+enum cs_rc health_get(const char *host, int port, int timeout_ms, char **answer,
                       struct cs_err *err) CS_MUSTCHECK;
 
 #endif

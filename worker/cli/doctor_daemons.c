@@ -3,9 +3,11 @@
  * doctor_daemons - live workers, those that hang, and the adapter's health. Main thread.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/json.h"
 #include "worker/cli/doctor.h"
 #include "worker/cli/workers.h"
 
@@ -92,6 +94,26 @@ adapter_host(const char *listen)
     return strcmp(listen, "::") == 0 ? "::1" : listen;
 }
 
+/* The body of its answer, which must be what an adapter says. Gives an object in *health. */
+static enum cs_rc
+read_health(const char *host, int port, json_t **health, struct cs_err *err)
+{
+    char *answer, *body;
+
+    *health = NULL;
+    if (health_get(host, port, ADAPTER_TIMEOUT_MS, &answer, err) != CS_OK)
+        return cs_err_prefix(err, "adapter at %s port %d", host, port);
+    body = strstr(answer, "\r\n\r\n");
+    if (body != NULL)
+        *health = cs_json_parse(body + 4, strlen(body + 4), SIZE_MAX, NULL);
+    free(answer);
+    if (json_is_object(*health) && json_object_get(*health, "status") != NULL)
+        return CS_OK;
+    json_decref(*health);
+    *health = NULL;
+    return cs_err_set(err, CS_EINVAL, "adapter at %s port %d: what answers is no adapter", host, port);
+}
+
 void
 doctor_adapter(struct doctor *d)
 {
@@ -101,7 +123,7 @@ doctor_adapter(struct doctor *d)
     struct cs_err err = {0};
     json_t *health;
 
-    if (health_get(host, (int)cfg->port, ADAPTER_TIMEOUT_MS, &health, &err) != CS_OK) {
+    if (read_health(host, (int)cfg->port, &health, &err) != CS_OK) {
         doctor_say(d, wanted ? DOCTOR_PROBLEM : DOCTOR_WARNING, "adapter",
                    "start cachesync-http, or set CACHESYNC_LISTEN and TICKSTOCKPL_PORT to where it is", "%s",
                    err.msg);

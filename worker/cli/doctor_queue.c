@@ -94,7 +94,7 @@ check_pending(struct doctor *d, const struct queue_state *q)
                    d->live_workers > 0 ? "a live worker takes them over as soon as it has a free thread"
                                        : "start cachesyncd: it takes them over",
                    "%zu entries were left by %s and others", stale,
-                   cs_reply_str(cs_reply_at(cs_reply_at(reply, 0), 1), NULL));
+                   cli_text(cs_reply_at(cs_reply_at(reply, 0), 1), NULL));
     else
         doctor_say(d, DOCTOR_OK, "queue.pending", NULL, "%" PRId64 " entries are being worked on", q->held);
     cs_reply_free(reply);
@@ -158,7 +158,7 @@ take_page(struct doctor *d, int64_t *rank, struct orphans *o, struct cs_err *err
     for (size_t i = 1; i < cs_reply_len(reply); i++)
         if (o->count++ < ORPHANS_NAMED) {
             strcat(o->named, " ");
-            strncat(o->named, cs_reply_str(cs_reply_at(reply, i), NULL), CS_UUID_LEN);
+            strncat(o->named, cli_text(cs_reply_at(reply, i), NULL), CS_UUID_LEN);
         }
     cs_reply_free(reply);
     return CS_OK;

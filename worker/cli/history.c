@@ -78,7 +78,7 @@ read_jobs(struct cli *cli, const struct history *h, json_t *jobs, struct cs_err 
             rank = cs_reply_int(cs_reply_at(reply, 0));
         for (size_t i = 1; rc == CS_OK && i < cs_reply_len(reply) && json_array_size(jobs) < (size_t)h->limit;
              i++)
-            rc = add_job(cli, cs_reply_str(cs_reply_at(reply, i), NULL), seen, jobs, err);
+            rc = add_job(cli, cli_text(cs_reply_at(reply, i), NULL), seen, jobs, err);
         cs_reply_free(reply);
     }
     json_decref(seen);

@@ -12,12 +12,30 @@
 #include "worker/cli/term.h"
 
 void
+cli_write_json(FILE *out, const json_t *value)
+{
+    char *text = cs_json_dump(value), *run = text;
+
+    for (char *c = text; *c != '\0'; c++) {
+        unsigned char first = (unsigned char)c[0], second = (unsigned char)c[1];
+        bool c1 = first == 0xc2 && second < 0xa0;
+
+        if (first != 0x7f && !c1)
+            continue;
+        (void)fwrite(run, 1, (size_t)(c - run), out);
+        fprintf(out, "\\u%04x", c1 ? second : first);
+        c += c1;
+        run = c + 1;
+    }
+    fputs(run, out);
+    putc('\n', out);
+    free(text);
+}
+
+void
 cli_print_json(const json_t *value)
 {
-    char *text = cs_json_dump(value);
-
-    puts(text);
-    free(text);
+    cli_write_json(stdout, value);
 }
 
 char *

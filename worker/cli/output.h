@@ -23,7 +23,9 @@ struct cli_column {
 /* Print rows (an array of objects) as a table. A null or absent value is "-". */
 void cli_table(const json_t *rows, const struct cli_column *columns, size_t count);
 
-void cli_print_json(const json_t *value); /* one line */
+/* One line; DEL and C1, which jansson leaves as they are and terminals may obey, as \u escapes. */
+void cli_write_json(FILE *out, const json_t *value);
+void cli_print_json(const json_t *value); /* the same on standard output */
 
 /* A value as one line of text that steers no terminal. Gives a string to free(). */
 char *cli_cell(const json_t *value);

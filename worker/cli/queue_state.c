@@ -29,10 +29,10 @@ group_field(const struct cs_reply *groups, const char *field)
         bool ours = false;
 
         for (size_t k = 0; k + 1 < cs_reply_len(row); k += 2) {
-            const char *name = cs_reply_str(cs_reply_at(row, k), NULL);
-            const char *value = cs_reply_str(cs_reply_at(row, k + 1), NULL);
+            const char *name = cli_text(cs_reply_at(row, k), NULL);
+            const char *value = cli_text(cs_reply_at(row, k + 1), NULL);
 
-            ours = ours || (strcmp(name, "name") == 0 && value != NULL && strcmp(value, CS_GROUP) == 0);
+            ours = ours || (strcmp(name, "name") == 0 && strcmp(value, CS_GROUP) == 0);
             if (strcmp(name, field) == 0)
                 found = cs_reply_at(row, k + 1);
         }

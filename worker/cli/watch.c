@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/mem.h"
 #include "worker/cli/options.h"
 #include "worker/cli/output.h"
 #include "worker/cli/term.h"
@@ -20,7 +21,10 @@
 #define APPEAR_WITHIN_US (10 * 1000000LL) /* a job that was just sent, whose id its producer chose */
 #define BAR_MIN 10
 #define BAR_MAX 40
-#define LINE_BYTES 256
+#define STATUS_COLUMNS 16
+#define TASK_COLUMNS 40
+#define ABOUT_BYTES (4 * TASK_COLUMNS + 120) /* UTF-8; two counts and the time left */
+#define LINE_BYTES (ABOUT_BYTES + BAR_MAX + 16)
 
 struct watch {
     bool live, drawn;
@@ -77,9 +81,9 @@ format_about(struct watch *w, const json_t *job, const json_t *progress, double 
     char *status = cli_cell(json_object_get(job, "status"));
 
     if (!json_is_object(progress)) {
-        snprintf(out, bytes, "%.16s", status);
+        snprintf(out, bytes, "%s", term_cut(status, STATUS_COLUMNS));
     } else {
-        int n = snprintf(out, bytes, "%.40s", task);
+        int n = snprintf(out, bytes, "%s", term_cut(task, TASK_COLUMNS));
 
         if (total > 0)
             n += snprintf(out + n, bytes - (size_t)n, "  %s/%s symbols",
@@ -99,7 +103,7 @@ show(struct watch *w, const json_t *job)
 {
     const json_t *progress = json_object_get(job, "progress");
     double percent = json_number_value(json_object_get(progress, "percentage"));
-    char line[LINE_BYTES], about[128], bar[BAR_MAX + 3];
+    char line[LINE_BYTES], about[ABOUT_BYTES], bar[BAR_MAX + 3];
     int columns, lines, room;
 
     percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
@@ -145,9 +149,13 @@ may_look_again(struct cli *cli, struct watch *w, const struct cs_err *err, bool 
     if ((err->rc != CS_EDOWN && err->rc != CS_ETIMEOUT && strstr(err->msg, "LOADING") == NULL) || !w->seen ||
         now_us > w->give_up_us)
         return false;
-    if (cli->redis != NULL && !cli->json)
-        fprintf(stderr, "%s%s; looking again for %lld s\n", w->drawn ? TERM_CLEAR_LINE : "", err->msg,
+    if (cli->redis != NULL && !cli->json) {
+        char *text = term_harmless(cs_xstrdup(err->msg)); /* it may hold what a server said */
+
+        fprintf(stderr, "%s%s; looking again for %lld s\n", w->drawn ? TERM_CLEAR_LINE : "", text,
                 (long long)(AWAY_WITHIN_US / 1000000));
+        free(text);
+    }
     cs_redis_sync_close(cli->redis);
     cli->redis = NULL;
     return true;

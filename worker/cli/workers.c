@@ -22,7 +22,7 @@ workers_read(struct cli *cli, json_t **workers, struct cs_err *err)
     *workers = json_array();
     for (size_t i = 0; i < cs_reply_len(index); i++) {
         char key[CS_KEY_MAX];
-        const char *name = cs_reply_str(cs_reply_at(index, i), NULL);
+        const char *name = cli_text(cs_reply_at(index, i), NULL);
         const char *argv[] = {"HGETALL", cs_key_worker(&cli->keys, name, key)};
 
         if (cli_call(cli, &hash, err, 2, argv, NULL) != CS_OK)
