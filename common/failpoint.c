@@ -102,7 +102,7 @@ act(const struct point *p)
         kill(getpid(), SIGKILL);
         break;
     case ACT_STOP:
-        kill(getpid(), SIGSTOP);
+        raise(SIGSTOP); /* to this thread, which goes not one step further; it stops the process */
         break;
     case ACT_EXIT:
         _exit(9);

@@ -45,11 +45,12 @@ done
 history_is_sound 'after all of it the history is sound'
 
 # ---- long enough to be noticed
+last_said() { [ "$(grep -o ' redis_[ud][a-z]*' "$SCRATCH/a.log" | tail -1)" = " $1" ]; }
 for order in freeze 'swallow down'; do
-    : >"$SCRATCH/a.log"
+    wait_until 30 "redis, $order: the daemon is there" last_said redis_up
     # shellcheck disable=SC2086
     tell redis $order >/dev/null
-    wait_until 30 "redis, $order: the daemon notices and says so" grep -q redis_down "$SCRATCH/a.log"
+    wait_until 30 "redis, $order: the daemon notices and says so" last_said redis_down
     submit mode full force 1
     tell redis pass >/dev/null
     ok "redis, $order: it comes back and works" settled 40

@@ -82,14 +82,13 @@ static void
 admitted(struct job *job, const struct cs_reply *r)
 {
     int64_t due_ms = cs_reply_int(cs_reply_at(r, 1)), now_ms = cs_clock_wall_ms();
-    const char *cancel = cs_reply_str(cs_reply_at(r, 2), NULL);
 
-    if (job->cancelled || (cancel && *cancel)) {
-        job->cancelled = true;
-        finish_failed(job, "cancelled", "cancelled before it ran", NULL, false);
-        return;
-    }
-    job_later(job, JOB_WAITING, due_ms > now_ms ? (due_ms - now_ms) * 1000 : 0);
+    job->cancelled = job->cancelled || job_told(r, 2);
+    job->in_doubt = job_told(r, 3);
+    if (job->cancelled)
+        run_cancelled(job);
+    else
+        job_later(job, JOB_WAITING, due_ms > now_ms ? (due_ms - now_ms) * 1000 : 0);
 }
 
 static void

@@ -199,6 +199,17 @@ cancel_elsewhere(struct daemon *d, const char *job_id)
         jobs_drop(job);
 }
 
+/* For the next owner, should this worker die or hand the job back. */
+static void
+mark(struct job *job)
+{
+    char key[CS_KEY_MAX];
+    const char *argv[] = {cs_key_job(&job->d->keys, job->job_id, key)};
+
+    if (cs_redis_eval(job->d->redis, "worker/lua/cancel.lua", NULL, NULL, 1, 1, argv, NULL) != CS_OK)
+        CS_LOG(CS_LOG_DEBUG, "cancel_unmarked", job->job_id);
+}
+
 void
 cancel_job(struct daemon *d, const char *job_id)
 {
@@ -213,7 +224,9 @@ cancel_job(struct daemon *d, const char *job_id)
     if (job->state == JOB_RUNNING)
         run_tell(job);
     else if ((job->state == JOB_WAITING || job->state == JOB_REPEATING) && !job->sent)
-        finish_failed(job, "cancelled", "cancelled before it ran", NULL, false);
+        run_cancelled(job);
+    if (job->state == JOB_RUNNING || job->state == JOB_WAITING || job->state == JOB_RELEASING)
+        mark(job);
 }
 
 void

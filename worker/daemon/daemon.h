@@ -72,7 +72,8 @@ struct job {
     bool lost;             /* another worker owns the entry: drop without a word */
     struct job_work *work; /* JOB_RUNNING */
     int64_t told_us;       /* when the running work was told to stop; 0: it was not */
-    bool recorded_only;    /* out of attempts: only look whether one of them had committed */
+    bool in_doubt;         /* an attempt may have committed: the run row tells */
+    bool recorded_only;    /* cancelled or out of attempts: only look whether one of them had committed */
     struct args end;       /* arguments of lua/finish, kept until it answered */
     int end_nkeys;
     struct {
@@ -166,6 +167,7 @@ void jobs_count(const struct daemon *d, size_t *waiting, size_t *refused);
 void jobs_redis_down(struct daemon *d);
 
 /* jobs.c: what the scripts have in common */
+bool job_told(const struct cs_reply *r, size_t i); /* element i of an answer is a text that is not empty */
 void job_fields(struct args *out, const struct job *job);  /* the hash's fields that come with the command */
 void job_slot(char out[64], const struct job *job);        /* "mode|force|dry_run|as_of" */
 void job_add_head(struct args *a, const struct job *job);  /* P:commands, P:job:<id> */
@@ -188,6 +190,7 @@ void admit_fields(struct job *job, const struct cs_reply *fields);
 void run_start(struct job *job);
 void run_release(struct job *job); /* as job->release says */
 void run_hand_back(struct job *job, int refund);
+void run_cancelled(struct job *job); /* ends a job that has no thread, or has it looked up first */
 void run_tell(struct job *job);  /* stop the running work soon */
 void run_stuck(struct job *job); /* its thread does not come back: go on without */
 void run_stop(struct daemon *d); /* hand back what waits */

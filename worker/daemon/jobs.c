@@ -174,6 +174,14 @@ job_answered(struct job *job, const struct cs_reply *r, const char *script)
     return true;
 }
 
+bool
+job_told(const struct cs_reply *r, size_t i)
+{
+    const char *text = cs_reply_str(cs_reply_at(r, i), NULL);
+
+    return text && *text;
+}
+
 void
 job_later(struct job *job, enum job_state state, int64_t delay_us)
 {

@@ -23,10 +23,13 @@
 
 /* ---- start ---- */
 
-static void
-cancelled(struct job *job)
+void
+run_cancelled(struct job *job)
 {
-    finish_failed(job, "cancelled", "cancelled before it ran", NULL, false);
+    if (job->in_doubt)
+        job_later(job, JOB_WAITING, 0);
+    else
+        finish_failed(job, "cancelled", "cancelled before it ran", NULL, false);
 }
 
 static void
@@ -69,12 +72,13 @@ static void
 started(struct job *job, const struct cs_reply *r)
 {
     job->attempts = (int)cs_reply_int(cs_reply_at(r, 1));
-    job->recorded_only = job->attempts > job->d->cfg.max_attempts;
-    if (job->cancelled) {
-        cancelled(job);
-    } else {
+    job->in_doubt = job_told(r, 2);
+    job->cancelled = job->cancelled || job_told(r, 3);
+    job->recorded_only = job->attempts > job->d->cfg.max_attempts || (job->cancelled && job->in_doubt);
+    if (job->cancelled && !job->in_doubt)
+        run_cancelled(job);
+    else
         run(job);
-    }
 }
 
 static void
@@ -90,13 +94,16 @@ busy(struct job *job, const struct cs_reply *r)
 {
     (void)r;
     job_later(job, JOB_WAITING, BUSY_US / 2 + random() % BUSY_US);
+    if (job->cancelled && !job->in_doubt)
+        run_cancelled(job);
 }
 
 static void
 told_to_stop(struct job *job, const struct cs_reply *r)
 {
     (void)r;
-    cancelled(job);
+    job->in_doubt = false;
+    run_cancelled(job);
 }
 
 static void
@@ -121,10 +128,6 @@ on_start_reply(const struct cs_reply *r, void *arg)
 
     if (!job_answered(job, r, "start"))
         return;
-    if (strcmp(word ? word : "", "busy") == 0 && job->cancelled) {
-        cancelled(job);
-        return;
-    }
     while (i + 1 < sizeof(answers) / sizeof(*answers) && (!word || strcmp(word, answers[i].word) != 0))
         i++;
     answers[i].act(job, r);
@@ -181,12 +184,12 @@ on_release_reply(const struct cs_reply *r, void *arg)
     } else if (job->release.back || strcmp(word ? word : "", "ok") != 0) {
         CS_LOG(CS_LOG_INFO, "job_handed_back", job->job_id, cs_kv_s("answer", word));
         jobs_drop(job);
-    } else if (job->cancelled) {
-        cancelled(job);
     } else {
         job->start_ms = 0;
         job_later(job, JOB_WAITING, wait_ms > 0 ? wait_ms * 1000 : 0);
-        if (d->stopping)
+        if (job->cancelled && !job->in_doubt)
+            run_cancelled(job);
+        else if (d->stopping)
             run_hand_back(job, 0);
     }
     jobs_run(d);
@@ -209,6 +212,7 @@ run_release(struct job *job)
     args_add(&a, job->release.back ? "back" : "retry");
     args_int(&a, job->release.refund);
     args_int(&a, job->release.due_ms);
+    args_add(&a, job->in_doubt ? "1" : "");
     job_eval(job, "worker/lua/release.lua", on_release_reply, 5, &a);
 }
 
@@ -290,15 +294,17 @@ failure_code(enum cs_rc rc, const struct cs_err *err)
     return err->code[0] ? err->code : "internal_error";
 }
 
-/* Out of attempts, and the question whether one of them had committed has its answer, or none yet. */
+/* The question whether an attempt had committed has its answer, or none yet. */
 static void
 looked_up(struct job *job, enum cs_rc rc, const struct cs_err *err)
 {
-    if (rc == CS_ENOTFOUND) {
+    if (rc == CS_ENOTFOUND && job->cancelled) {
+        finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
+    } else if (rc == CS_ENOTFOUND) {
         job->attempts--;
         finish_failed(job, "attempts_exhausted",
                       "its workers died or failed too often: see the log of the workers", NULL, false);
-    } else if (is_transient(rc, err) || job->timed_out) {
+    } else if (is_transient(rc, err) || rc == CS_ECANCELED || job->timed_out) {
         retry(job, err->msg, 1); /* until PostgreSQL tells: it may have committed */
     } else {
         finish_failed(job, failure_code(rc, err), err->msg, NULL, false);
@@ -306,32 +312,11 @@ looked_up(struct job *job, enum cs_rc rc, const struct cs_err *err)
 }
 
 static void
-sync_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json_t *details, bool committing)
+failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json_t *details)
 {
-    bool again = is_transient(rc, err) || job->timed_out;
     json_t *figures;
     char *message;
 
-    if (job->cancelled && !committing) {
-        finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
-        return;
-    }
-    if (job->d->stopping && rc == CS_ECANCELED) {
-        run_hand_back(job, 1);
-        return;
-    }
-    if (job->recorded_only) {
-        looked_up(job, rc, err);
-        return;
-    }
-    if (strcmp(err->code, "lease_lost") == 0) {
-        retry(job, err->msg, 1);
-        return;
-    }
-    if (again && (job->attempts < job->d->cfg.max_attempts || committing)) {
-        retry(job, err->msg, 0); /* it may have committed: the run row tells */
-        return;
-    }
     figures = details ? json_deep_copy(details) : json_object();
     if (err->sqlstate[0])
         json_object_set_new(figures, "sqlstate", json_string(err->sqlstate));
@@ -343,6 +328,25 @@ sync_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json
     finish_failed(job, job->timed_out ? "timeout" : failure_code(rc, err), message, figures, false);
     free(message);
     json_decref(figures);
+}
+
+static void
+sync_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json_t *details)
+{
+    bool again = is_transient(rc, err) || job->timed_out;
+
+    if (job->d->stopping && rc == CS_ECANCELED && !job->cancelled)
+        run_hand_back(job, 1);
+    else if (job->recorded_only)
+        looked_up(job, rc, err);
+    else if (job->cancelled && !job->in_doubt)
+        finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
+    else if (job->cancelled || strcmp(err->code, "lease_lost") == 0)
+        retry(job, err->msg, 1);
+    else if (again && (job->attempts < job->d->cfg.max_attempts || job->in_doubt))
+        retry(job, err->msg, 0);
+    else
+        failed(job, rc, err, details);
 }
 
 static void
@@ -368,6 +372,10 @@ on_sync_done(struct job *job, struct pool_report *report)
 {
     bool committing = atomic_load(&report->work->phase) == WORK_COMMITTING;
 
+    job->in_doubt = committing || (job->in_doubt && !report->result.looked);
+    if (report->result.ended)
+        CS_LOG(CS_LOG_WARN, "frozen_session_ended", job->job_id, cs_kv_s("environment", job->cmd.environment),
+               cs_kv_i("sessions", report->result.ended));
     free(job->work);
     job->work = NULL;
     if (job->lost)
@@ -376,7 +384,7 @@ on_sync_done(struct job *job, struct pool_report *report)
         finish_job(job,
                    &(struct finish){.status = CS_STATUS_COMPLETED, .doc = report->result.doc, .ran = true});
     else
-        sync_failed(job, report->rc, &report->err, report->result.details, committing);
+        sync_failed(job, report->rc, &report->err, report->result.details);
 }
 
 void
@@ -421,6 +429,7 @@ run_stuck(struct job *job)
 
     if (pool_abandon(d->pool, &job->work->work, &err) != CS_OK)
         return; /* asked again at the next tick */
+    job->in_doubt = job->in_doubt || committing;
     job->work = NULL;
     CS_LOG(CS_LOG_ERROR, "thread_stuck", job->job_id, cs_kv_i("stuck", (int64_t)pool_abandoned(d->pool)));
     say_stuck(job);
@@ -433,7 +442,7 @@ run_stuck(struct job *job)
     if (job->lost)
         jobs_drop(job);
     else
-        sync_failed(job, CS_ECANCELED, &err, NULL, committing);
+        sync_failed(job, CS_ECANCELED, &err, NULL);
     jobs_run(d);
     intake_read(d);
 }

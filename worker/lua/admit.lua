@@ -4,7 +4,7 @@
 -- ARGV  1 group 2 consumer 3 entry 4 job id 5 created ms 6 events maxlen 7 most waiters of a job 8 mode
 --       9 "force|dry_run|as_of" 10 "1": the id is not the entry's own 11 channel 12 triggered event
 --       13.. field, value of the hash
--- Returns {word, ...}: new | again, <due ms>, <cancel> (a redelivery) | attached, <job id> (acknowledged: it ends with
+-- Returns {word, ...}: new | again, <due ms>, <cancel>, <in doubt> (a redelivery) | attached, <job id> (acknowledged: it ends with
 --         that job) | first, <job id> (that job holds the idempotency key and has ended) | known (ended before:
 --         acknowledged) | settle (ended, but those that wait for it have not) | lost (another owns the entry)
 --         | foreign (the hash's key holds something else)
@@ -36,7 +36,7 @@ for i, want in pairs(types) do
 end
 
 local slot = ARGV[8] .. '|' .. ARGV[9]
-local have = redis.call('HMGET', KEYS[2], 'status', 'entry_id', 'coalesced_into', 'due_ms', 'cancel')
+local have = redis.call('HMGET', KEYS[2], 'status', 'entry_id', 'coalesced_into', 'due_ms', 'cancel', 'in_doubt')
 if have[1] then
     if have[2] ~= ARGV[3] then
         ack()
@@ -49,7 +49,7 @@ if have[1] then
     end
     if have[3] then return {'first', have[3]} end
     if have[1] == 'pending' then redis.call('HSETNX', KEYS[6], slot, ARGV[4]) end
-    return {'again', have[4] or '0', have[5] or ''}
+    return {'again', have[4] or '0', have[5] or '', have[6] or ''}
 end
 
 local first, ended

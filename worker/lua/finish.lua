@@ -66,7 +66,7 @@ end
 local from, to = list()
 if a.kind == 'job' then
     redis.call('HSET', KEYS[2], 'status', a.status, unpack(ARGV, from, to))
-    try('HDEL', KEYS[2], 'progress', 'due_ms', 'cancel')
+    try('HDEL', KEYS[2], 'progress', 'due_ms', 'cancel', 'in_doubt')
     try('PEXPIRE', KEYS[2], a.retention_ms)
 end
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/failpoint.h"
+#include "worker/sync/lock.h"
 #include "worker/sync/migrate.h"
 
 /* The server converts its texts to UTF-8, which all that is written from here on relies on; SQL_ASCII it hands over as it is. */
@@ -89,7 +90,7 @@ look_for_run(PGconn *conn, const char *const *params, struct begin_result *out, 
 }
 
 enum cs_rc
-begin_sync(PGconn *conn, const char *application_name, const struct sync_request *req,
+begin_sync(PGconn *conn, const struct sync_opts *opts, const struct sync_request *req,
            struct begin_result *out, struct cs_err *err)
 {
     const char *params[] = {req->environment, req->job_id};
@@ -99,11 +100,9 @@ begin_sync(PGconn *conn, const char *application_name, const struct sync_request
     if (rc == CS_OK)
         rc = check_encoding(conn, err);
     if (rc == CS_OK)
-        rc = check_schema(conn, application_name, req->job_id, err);
+        rc = check_schema(conn, opts->application_name, req->job_id, err);
     if (rc == CS_OK)
-        rc = pg_query(conn, "waiting for other syncs of the environment",
-                      "SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext($1))", 1,
-                      params, NULL, err);
+        rc = lock_environment(conn, opts, req, &out->ended, err);
     if (rc == CS_OK && CS_FAILPOINT("sync.after_lock"))
         rc = cs_err_set(err, CS_EDOWN, "fail point after the lock");
     return rc == CS_OK ? look_for_run(conn, params, out, err) : rc;

@@ -18,14 +18,16 @@ struct begin_result {
     char now[CS_TIME_LEN + 1]; /* dates all that this sync writes; later than that of the last one */
     json_t *stored;            /* result of the job's earlier commit; gives a reference; NULL: none */
     int64_t expected_symbols;  /* what the server's statistics say of symbols */
+    int ended;                 /* sessions of frozen workers that held the lock; also on failure */
 };
 
 /*
  * BEGIN, checks, lock (waits for other syncs of the environment).
- * application_name  of the session; the job's id is added while the transaction lasts.
+ * opts     of the session; the job's id is added to application_name while the transaction lasts.
+ * out      zeroed on entry.
  * Returns  as sync_run; out is filled on CS_OK.
  */
-enum cs_rc begin_sync(PGconn *conn, const char *application_name, const struct sync_request *req,
+enum cs_rc begin_sync(PGconn *conn, const struct sync_opts *opts, const struct sync_request *req,
                       struct begin_result *out, struct cs_err *err) CS_MUSTCHECK;
 
 #endif

@@ -39,7 +39,7 @@ static const struct {
 
 struct run {
     PGconn *conn;
-    const char *application_name;
+    const struct sync_opts *opts; /* the session's */
     char commit_within_ms[12];
     const struct sync_rules *rules;
     const struct sync_request *req;
@@ -76,13 +76,15 @@ static enum cs_rc
 stage_begin(struct run *r, struct cs_err *err)
 {
     struct begin_result begin = {0};
-    enum cs_rc rc = begin_sync(r->conn, r->application_name, r->req, &begin, err);
+    enum cs_rc rc = begin_sync(r->conn, r->opts, r->req, &begin, err);
+    r->res->ended = begin.ended;
     if (rc != CS_OK)
         return rc;
     memcpy(r->now, begin.now, sizeof r->now);
     r->expected = begin.expected_symbols;
     r->res->doc = begin.stored;
     r->res->replayed = begin.stored != NULL;
+    r->res->looked = true;
     if (r->req->recorded_only && !r->res->replayed)
         return cs_err_set(err, CS_ENOTFOUND, "no run of the job is recorded");
     return CS_OK;
@@ -346,13 +348,12 @@ sync_run(struct sync_session *s, const struct sync_rules *rules, const struct sy
          struct sync_result *res, struct cs_err *err)
 {
     struct cs_err own = {0};
-    struct run r = {.rules = rules, .req = req, .res = res, .timings = json_object()};
+    struct run r = {.opts = &s->opts, .rules = rules, .req = req, .res = res, .timings = json_object()};
     err = err ? err : &own;
     *res = (struct sync_result){0};
     cs_time_format(req->now_ms, r.started_at);
     /* Whoever was allowed to commit must do so within a third of a lease: the server ends the session otherwise. */
     snprintf(r.commit_within_ms, sizeof r.commit_within_ms, "%u", s->opts.lease_ms / 3);
-    r.application_name = s->opts.application_name ? s->opts.application_name : "cachesync";
     r.conn = session_connect(s, err);
     enum cs_rc rc = r.conn ? run_stages(&r, err) : err->rc;
     rc = as_cancelled(rc, err);

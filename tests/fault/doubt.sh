@@ -1,0 +1,155 @@
+#!/bin/bash
+# A job that may have committed is looked up before anything is told of it; one that surely has not ends at once. And the session
+# of a worker that is frozen inside a statement does not hold its environment for longer than a lease.
+# shellcheck disable=SC2016,SC2031,SC2317 # waits are evaluated later; a holder's pipe is no subshell of ours
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/support/fault.sh
+. "$(dirname "$0")/../support/fault.sh"
+
+LEASE_MS=500
+start_postgres
+start_redis
+migrate
+market 40
+
+# case_of NAME: keys and an environment of its own.
+CASE=0
+case_of() { CASE=$((CASE + 1)) P="doubt:$CASE" ENVIRONMENT="D$CASE" name=$1; }
+runs() { sql "SELECT count(*) FROM cache_sync_runs WHERE job_id = '$1'"; }
+code() { job_field "$1" error_details | jq -r .code; }
+doubt() { [ "$(job_field "$1" in_doubt)" = 1 ] && job_is "$1" "$2"; }
+stop() { kill -CONT "${DAEMONS[$1]}" 2>/dev/null; kill -TERM "${DAEMONS[$1]}"; ended "$1"; is "$RC" 0 "$name: $1 stops cleanly"; }
+told_completed() {
+    ok "$name: it ends" settled 30
+    is "$(job_field "$ID" status)" completed "$name: as completed, since it had committed"
+    is "$(runs "$ID")" 1 "$name: once"
+    is "$(job_field "$ID" in_doubt)$(job_field "$ID" cancel)" '' "$name: and no mark is left"
+    history_is_sound "$name: the history is sound"
+}
+told_cancelled() {
+    ok "$name: it ends" settled 30
+    is "$(code "$ID")" cancelled "$name: as cancelled"
+    is "$(runs "$ID")" 0 "$name: and wrote nothing"
+    history_is_sound "$name: the history is sound"
+}
+
+case_of 'committed, its worker killed, then cancelled'
+daemon "$P.a" CACHESYNC_FAILPOINTS=pool.report=kill@1
+submit mode full force 1
+wait_until 20 "$name: it dies" dead "$P.a"
+ok "$name: it is in doubt" doubt "$ID" running
+redis HSET "$P:job:$ID" cancel 1 >/dev/null # what any worker that hears of the cancel leaves
+daemon "$P.b"
+told_completed
+stop "$P.b"
+
+case_of 'the answer to COMMIT lost, cancelled before the next attempt'
+daemon "$P.a" CACHESYNC_FAILPOINTS=sync.after_commit=error@1,release.after=sleep:300@1
+submit mode full force 1
+wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
+cancel "$ID"
+told_completed
+stop "$P.a"
+
+case_of 'cancelled while the next attempt waits for the lock'
+daemon "$P.a" CACHESYNC_FAILPOINTS=sync.after_commit=error@1,sync.before_begin=sleep:600@2
+submit mode full force 1
+wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
+wait_until 20 "$name: it runs again" job_is "$ID" running
+cancel "$ID"
+told_completed
+stop "$P.a"
+
+case_of 'in doubt, cancelled, and PostgreSQL away'
+proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
+daemon "$P.a" DATABASE_URI="postgresql://tick@127.0.0.1:${PROXY_PORT[pg$CASE]}/tickstock" CACHESYNC_FAILPOINTS=sync.after_commit=error@1
+submit mode full force 1
+wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
+tell "pg$CASE" refuse >/dev/null
+cancel "$ID"
+wait_until 20 "$name: the look-up fails" eval '[ "$(redis HGET "$P:metrics" retries)" -ge 3 ] && doubt "$ID" pending'
+ok "$name: nothing is told yet" doubt "$ID" pending
+tell "pg$CASE" pass >/dev/null
+told_completed
+stop "$P.a"
+
+case_of 'not in doubt, PostgreSQL away'
+proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
+tell "pg$CASE" refuse >/dev/null
+daemon "$P.a" DATABASE_URI="postgresql://tick@127.0.0.1:${PROXY_PORT[pg$CASE]}/tickstock" CACHESYNC_MAX_ATTEMPTS=100
+submit mode full force 1
+wait_until 20 "$name: it is to be tried again" eval '[ "$(redis HGET "$P:metrics" retries)" -ge 1 ] && job_is "$ID" pending'
+is "$(job_field "$ID" in_doubt)" '' "$name: no attempt can have committed"
+cancel "$ID"
+told_cancelled
+stop "$P.a"
+
+case_of 'killed before it committed, then cancelled'
+daemon "$P.a" CACHESYNC_FAILPOINTS=sync.before_commit=kill@1
+submit mode full force 1
+wait_until 20 "$name: it dies" dead "$P.a"
+redis HSET "$P:job:$ID" cancel 1 >/dev/null
+daemon "$P.b"
+told_cancelled
+stop "$P.b"
+
+case_of 'a cancel outlives the worker that heard it'
+daemon "$P.a" CACHESYNC_FAILPOINTS=pool.take=sleep:700@1,finish.before=kill@1
+submit mode full force 1
+wait_until 20 "$name: it runs" job_is "$ID" running
+cancel "$ID"
+wait_until 20 "$name: its worker dies of it" dead "$P.a"
+daemon "$P.b"
+told_cancelled
+stop "$P.b"
+
+case_of 'in doubt, cancelled, and the worker is stopped'
+proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
+daemon "$P.a" DATABASE_URI="postgresql://tick@127.0.0.1:${PROXY_PORT[pg$CASE]}/tickstock" CACHESYNC_FAILPOINTS=sync.after_commit=error@1
+submit mode full force 1
+wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
+tell "pg$CASE" refuse >/dev/null
+cancel "$ID"
+wait_until 20 "$name: the cancel is marked" eval '[ "$(job_field "$ID" cancel)" = 1 ]'
+stop "$P.a"
+ok "$name: it is handed back in doubt" doubt "$ID" pending
+daemon "$P.b"
+told_completed
+stop "$P.b"
+
+case_of 'frozen in the middle of its rows'
+daemon "$P.a" CACHESYNC_FAILPOINTS=sync.row=stop@3
+submit mode full force 1
+wait_until 20 "$name: it stops there" stopped "$P.a"
+is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY cs_rows%' AND wait_event = 'ClientRead'")" 1 \
+    "$name: its session waits inside a COPY"
+daemon "$P.b"
+told_completed
+ok "$name: its session was ended, and this is said" grep -q ' frozen_session_ended' "$SCRATCH/$P.b.log"
+kill -CONT "${DAEMONS[$P.a]}"
+submit mode full force 1
+ok "$name: with the woken one, the next job ends" settled 30
+history_is_sound "$name: and the history is sound"
+stop "$P.a"
+stop "$P.b"
+
+# holder SQL...: another session of the same role holds the environment.
+hold() {
+    { echo "BEGIN; SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext('$ENVIRONMENT'));"; echo "$1"; sleep 60; } |
+        PGAPPNAME=holder psql -X -q -d "$DATABASE_URI" >/dev/null 2>&1 &
+    PIDS+=("$!")
+    wait_until 20 "$name: somebody holds the environment" eval "[ \"\$(sql \"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holder' AND state <> 'idle' AND state_change < now() - interval '600 ms'\")\" = 1 ]"
+}
+case_of 'held by somebody who thinks'
+hold ''
+daemon "$P.a"
+submit mode full force 1
+wait_until 20 "$name: the job waits for it" eval "[ \"\$(sql \"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted\")\" = 1 ]"
+sql "SELECT pg_sleep(1.2)" >/dev/null # two leases
+ok "$name: for longer than a lease" job_is "$ID" running
+is "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holder'")" 1 "$name: an idle session is left alone"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'" >/dev/null
+told_completed
+stop "$P.a"
+finish
