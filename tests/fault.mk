@@ -8,7 +8,7 @@ tools: $(TOOLS)
 fault-build:
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/fault SEAMS=-DCS_FAILPOINTS $(BUILD)/fault/cachesyncd
 
-check-fault: check-packages ## the tests of faults that take their time: kill matrix, links, servers, refusals, a short random campaign
+check-fault: check-packages ## of make check the faults alone: kill matrix, links, servers, refusals, a short random campaign
 	+$(MAKE) --no-print-directory all unit tools fault-build
 	BUILD=$(abspath $(BUILD)) sh tests/run fault/
 fault: check-packages ## FAULT_S=600 SEED=n: a random campaign of kills and faults, the history checked after each round

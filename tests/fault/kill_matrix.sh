@@ -1,5 +1,4 @@
 #!/bin/bash
-# tier: fault
 # SIGKILL, and SIGSTOP until after the lease, at every named point of a job's life; a second daemon takes over.
 #
 # After each: every job ended once, its effect and its events happened once, nothing is left pending. A stopped daemon

@@ -1,5 +1,4 @@
 #!/bin/bash
-# tier: fault
 # Connections cut, frozen, half open, slow and refused, to Redis and to PostgreSQL, while jobs come in.
 # shellcheck disable=SC2317 # called through ok
 # shellcheck source=tests/support/lib.sh

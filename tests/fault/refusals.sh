@@ -1,5 +1,4 @@
 #!/bin/bash
-# tier: fault
 # Redis says no, in all its ways: a replica, no rights, a script that does not end, still loading; and an entry that
 # no worker survives.
 # shellcheck disable=SC2317,SC2031 # called through wait_until

@@ -1,5 +1,4 @@
 #!/bin/bash
-# tier: fault
 # Servers restarted, emptied, out of disk, out of patience; clocks that jump; a thread that hangs.
 # shellcheck disable=SC2317,SC2031 # called through wait_until
 # shellcheck source=tests/support/lib.sh

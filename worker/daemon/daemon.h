@@ -191,9 +191,9 @@ void run_start(struct job *job);
 void run_release(struct job *job); /* as job->release says */
 void run_hand_back(struct job *job, int refund);
 void run_cancelled(struct job *job); /* ends a job that has no thread, or has it looked up first */
-void run_tell(struct job *job);  /* stop the running work soon */
-void run_stuck(struct job *job); /* its thread does not come back: go on without */
-void run_stop(struct daemon *d); /* hand back what waits */
+void run_tell(struct job *job);      /* stop the running work soon */
+void run_stuck(struct job *job);     /* its thread does not come back: go on without */
+void run_stop(struct daemon *d);     /* hand back what waits */
 void run_on_report(struct pool_report *report, void *arg);
 
 /* finish.c */

@@ -72,10 +72,10 @@ struct sync_request {
  * }
  */
 struct sync_result {
-    json_t *doc;     /* gives a reference; NULL on failure */
-    bool replayed;   /* the job had committed before: doc is the stored result and nothing was done */
-    bool looked;     /* under the lock it was seen whether the job had committed: what replayed says is sure */
-    int ended;       /* sessions of frozen workers that were ended since they held the environment's lock */
+    json_t *doc;   /* gives a reference; NULL on failure */
+    bool replayed; /* the job had committed before: doc is the stored result and nothing was done */
+    bool looked;   /* under the lock it was seen whether the job had committed: what replayed says is sure */
+    int ended;     /* sessions of frozen workers that were ended since they held the environment's lock */
     json_t *details; /* on a refusal (CS_EREFUSED): figures for error_details; else NULL. gives a reference */
 };
 
