@@ -54,6 +54,16 @@ redis ACL SETUSER default +@all >/dev/null
 burst
 sound 'no rights'
 
+# ---- the right to delete consumers taken away: what a dead one left is taken over all the same
+redis ACL SETUSER default -xgroup -xinfo >/dev/null
+entry=$(redis EVAL "local id = redis.call('XADD', KEYS[1], '*', 'mode', 'full', 'force', '1')
+    redis.call('XREADGROUP', 'GROUP', 'workers', 'ghost', 'COUNT', 1, 'STREAMS', KEYS[1], '>')
+    return id" 1 "$P:commands")
+ok 'without the right to tidy up, the jobs of the dead end' settled 30
+is "$(job_field "$(job_id_of "$entry")" status)" completed 'also that one'
+redis ACL SETUSER default +@all >/dev/null
+sound 'tidying up'
+
 # ---- a script of somebody else's that does not end (BUSY)
 hold 'busy'
 redis EVAL 'while true do end' 0 >/dev/null 2>&1 &

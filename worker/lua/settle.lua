@@ -18,7 +18,8 @@ local status = values[1]
 local a, b, c, d = string.match(redis.call('HGET', KEYS[2], 'settle') or '', '^(.-)\n(.-)\n(.-)\n(.*)$')
 
 local function take_duplicates(id) -- those of a waiter end here too
-    for _, other in ipairs(redis.call('LRANGE', P .. 'duplicates:' .. id, 0, -1)) do
+    local others = redis.pcall('LRANGE', P .. 'duplicates:' .. id, 0, -1)
+    for _, other in ipairs(others.err and {} or others) do
         redis.pcall('RPUSH', KEYS[8], other)
     end
     redis.pcall('DEL', P .. 'duplicates:' .. id)
@@ -44,19 +45,19 @@ local function settle(id)
     end
     take_duplicates(id)
 end
-if status then
+local function left() return redis.call('LLEN', KEYS[7]) + redis.call('LLEN', KEYS[8]) end
+if status and left() > 0 then
     for _ = 1, tonumber(ARGV[4]) do
         local id = redis.call('LPOP', KEYS[7]) or redis.call('LPOP', KEYS[8])
         if not id then break end
         settle(id)
     end
 end
-local left = redis.call('LLEN', KEYS[7]) + redis.call('LLEN', KEYS[8])
-if left == 0 or not status then
+if left() == 0 or not status then
     redis.pcall('HDEL', KEYS[2], 'settle')
     redis.pcall('HDEL', KEYS[6], ARGV[3])
     redis.pcall('XACK', KEYS[1], ARGV[1], ARGV[3])
     redis.pcall('XDEL', KEYS[1], ARGV[3])
     return 0
 end
-return left
+return left()

@@ -35,19 +35,23 @@ if count > 0 then
                 redis.call('EXISTS', P .. 'job:' .. (id ~= '' and id or implied(entry))) == 0 then
                 verdict = 'poison'
             end
-            if #redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], entry, 'RETRYCOUNT', deliveries + 1, 'JUSTID') > 0 then
+            local claimed = redis.pcall('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], entry, 'RETRYCOUNT', deliveries + 1, 'JUSTID')
+            if claimed.err then return claimed end -- the first one: Redis refuses all of them or none
+            if #claimed > 0 then
                 found[#found + 1] = {entry, content[2], verdict, id}
                 if deliveries > 0 then redis.pcall('HINCRBY', KEYS[3], 'takeovers', 1) end
             end
         end
     end
 end
-for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+-- What was claimed must be told, whatever Redis allows of the rest.
+local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
+for _, c in ipairs(consumers.err and {} or consumers) do
     local at = {}
     for i = 1, #c, 2 do at[c[i]] = c[i + 1] end
     if at.pending == 0 and at.name ~= ARGV[2] and at.idle > tonumber(ARGV[3]) and
         redis.call('EXISTS', P .. 'worker:' .. at.name) == 0 then
-        redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], at.name)
+        redis.pcall('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], at.name)
     end
 end
 return found
