@@ -171,6 +171,7 @@ void
 admit_send(struct job *job)
 {
     struct daemon *d = job->d;
+    bool keyed = job->cmd.idempotency_key[0];
     struct args a = {0}, event = {0};
     char key[CS_KEY_MAX], implied[CS_UUID_LEN + 1] = "", slot[64];
     struct cs_entry_id id;
@@ -185,7 +186,8 @@ admit_send(struct job *job)
     args_add(&a, d->keys.metrics);
     args_add(&a, cs_key_pending(&d->keys, job->cmd.environment, key));
     args_add(&a, d->keys.entries);
-    args_add(&a, job->cmd.idempotency_key[0] ? cs_key_idem(&d->keys, job->cmd.idempotency_key, key) : "");
+    if (keyed)
+        args_add(&a, cs_key_idem(&d->keys, job->cmd.idempotency_key, key));
     job_add_owner(&a, job);
     args_add(&a, job->job_id);
     args_int(&a, job->created_ms);
@@ -198,7 +200,7 @@ admit_send(struct job *job)
     args_add(&a, event.v[1]);
     job_fields(&a, job);
     args_fini(&event);
-    job_eval(job, "worker/lua/admit.lua", on_admit_reply, 8, &a);
+    job_eval(job, "worker/lua/admit.lua", on_admit_reply, keyed ? 8 : 7, &a);
     d->admitting += job->sent;
 }
 

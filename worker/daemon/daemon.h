@@ -3,7 +3,8 @@
  * daemon - the state of one cachesyncd and the life of its jobs. Everything here belongs to the loop thread.
  *
  *   intake.c  stream -> admit_take         admit.c   entry -> command -> pending job, or attached to another
- *   jobs.c    the jobs that are held       run.c     start, progress, outcome, retry, hand back
+ *   jobs.c    the jobs that are held       run.c     start, progress, hand back, write off
+ *   outcome.c what an attempt leads to
  *   finish.c  the one step that ends a job cancel.c  cancel, wherever the job is; entries lost under us
  *   pings.c   pings, in batches            control.c cancel commands, imports
  *   upkeep.c  heartbeat, lease, takeover, deadline, probe
@@ -195,6 +196,11 @@ void run_tell(struct job *job);      /* stop the running work soon */
 void run_stuck(struct job *job);     /* its thread does not come back: go on without */
 void run_stop(struct daemon *d);     /* hand back what waits */
 void run_on_report(struct pool_report *report, void *arg);
+
+/* outcome.c */
+void outcome_done(struct job *job, struct pool_report *report);
+/* The attempt did not get its way; in_doubt says what is known of it. details: figures, or NULL. */
+void outcome_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const json_t *details);
 
 /* finish.c */
 struct finish {

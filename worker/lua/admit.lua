@@ -1,6 +1,6 @@
 -- admit: a decoded command becomes a pending job, once, or joins a job that does its work.
 -- KEYS  1 P:commands 2 P:job:<id> 3 P:jobs 4 P:events 5 P:metrics 6 P:pending:<environment> 7 P:entries
---       8 P:idem:<key> (or "")
+--       8 P:idem:<key>, when there is one
 -- ARGV  1 group 2 consumer 3 entry 4 job id 5 created ms 6 events maxlen 7 most waiters of a job 8 mode
 --       9 "force|dry_run|as_of" 10 "1": the id is not the entry's own 11 channel 12 triggered event
 --       13.. field, value of the hash
@@ -53,7 +53,7 @@ if have[1] then
 end
 
 local first, ended
-if KEYS[8] ~= '' then
+if KEYS[8] then
     first = redis.call('GET', KEYS[8])
     if first and first ~= ARGV[4] then
         local status = redis.call('HGET', job(first), 'status')
@@ -80,7 +80,7 @@ end
 
 -- The first write raises when Redis takes none; nothing behind it may.
 redis.call('HSET', KEYS[2], 'status', 'pending', unpack(ARGV, 13))
-if KEYS[8] ~= '' and not first then redis.pcall('SET', KEYS[8], ARGV[4], 'EX', 86400) end
+if KEYS[8] and not first then redis.pcall('SET', KEYS[8], ARGV[4], 'EX', 86400) end
 redis.pcall('ZADD', KEYS[3], ARGV[5], ARGV[4])
 redis.pcall('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', 'channel', ARGV[11], 'event', ARGV[12])
 redis.pcall('PUBLISH', ARGV[11], ARGV[12])
