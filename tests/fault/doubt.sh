@@ -34,6 +34,15 @@ told_cancelled() {
     history_is_sound "$name: the history is sound"
 }
 
+# A job whose COMMIT lost its answer, and PostgreSQL is away until `tell "pg$CASE" pass`.
+away_in_doubt() {
+    proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
+    daemon "$P.a" DATABASE_URI="postgresql://tick@127.0.0.1:${PROXY_PORT[pg$CASE]}/tickstock" CACHESYNC_FAILPOINTS=sync.after_commit=error@1
+    submit mode full force 1
+    wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
+    tell "pg$CASE" refuse >/dev/null
+}
+
 case_of 'committed, its worker killed, then cancelled'
 daemon "$P.a" CACHESYNC_FAILPOINTS=pool.report=kill@1
 submit mode full force 1
@@ -62,11 +71,7 @@ told_completed
 stop "$P.a"
 
 case_of 'in doubt, cancelled, and PostgreSQL away'
-proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
-daemon "$P.a" DATABASE_URI="postgresql://tick@127.0.0.1:${PROXY_PORT[pg$CASE]}/tickstock" CACHESYNC_FAILPOINTS=sync.after_commit=error@1
-submit mode full force 1
-wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
-tell "pg$CASE" refuse >/dev/null
+away_in_doubt
 cancel "$ID"
 wait_until 20 "$name: the look-up fails" eval '[ "$(redis HGET "$P:metrics" retries)" -ge 3 ] && doubt "$ID" pending'
 ok "$name: nothing is told yet" doubt "$ID" pending
@@ -105,11 +110,7 @@ told_cancelled
 stop "$P.b"
 
 case_of 'in doubt, cancelled, and the worker is stopped'
-proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
-daemon "$P.a" DATABASE_URI="postgresql://tick@127.0.0.1:${PROXY_PORT[pg$CASE]}/tickstock" CACHESYNC_FAILPOINTS=sync.after_commit=error@1
-submit mode full force 1
-wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
-tell "pg$CASE" refuse >/dev/null
+away_in_doubt
 cancel "$ID"
 wait_until 20 "$name: the cancel is marked" eval '[ "$(job_field "$ID" cancel)" = 1 ]'
 stop "$P.a"

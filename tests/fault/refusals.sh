@@ -7,16 +7,7 @@
 # shellcheck source=tests/support/fault.sh
 . "$(dirname "$0")/../support/fault.sh"
 
-REDIS_OPTIONS=(--appendonly yes --appendfsync always --lua-time-limit 200 --enable-debug-command yes)
-start_postgres
-durable_postgres
-start_redis "${REDIS_OPTIONS[@]}"
-migrate
-market 40
-daemon a CACHESYNC_MAX_ATTEMPTS=50
-daemon b CACHESYNC_MAX_ATTEMPTS=50
-burst() { churn; for _ in 1 2 3; do submit mode full force 1; done; submit command ping; }
-sound() { ok "$1: every job ends" settled 40; history_is_sound "$1: the history is sound"; }
+two_daemons --lua-time-limit 200 --enable-debug-command yes
 cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000 / hz }' "/proc/${DAEMONS[a]}/stat"; }
 
 # A job that runs, held by a lock on the market, so that its end falls into the time of the refusal.

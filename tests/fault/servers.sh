@@ -6,16 +6,7 @@
 # shellcheck source=tests/support/fault.sh
 . "$(dirname "$0")/../support/fault.sh"
 
-REDIS_OPTIONS=(--appendonly yes --appendfsync always --save 3600 100000)
-start_postgres
-durable_postgres
-start_redis "${REDIS_OPTIONS[@]}"
-migrate
-market 40
-daemon a CACHESYNC_MAX_ATTEMPTS=50
-daemon b CACHESYNC_MAX_ATTEMPTS=50
-burst() { churn; for _ in 1 2 3; do submit mode full force 1; done; submit command ping; }
-sound() { ok "$1: every job ends" settled 40; history_is_sound "$1: the history is sound"; }
+two_daemons --save 3600 100000
 
 # ---- Redis restarted, politely and not; what it accepted is on disk
 for signal in TERM KILL; do

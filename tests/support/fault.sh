@@ -46,6 +46,18 @@ stopped() { [ "$(state_of "$1")" = T ]; }
 # ended NAME: reap it; RC is its exit code (137: SIGKILL).
 ended() { wait "${DAEMONS[$1]}" 2>/dev/null; RC=$?; }
 
+# two_daemons REDIS_OPTION...: servers that lose nothing they answered, a market, daemons a and b with patience.
+two_daemons() {
+    REDIS_OPTIONS=(--appendonly yes --appendfsync always "$@")
+    start_postgres
+    durable_postgres
+    start_redis "${REDIS_OPTIONS[@]}"
+    migrate
+    market 40
+    daemon a CACHESYNC_MAX_ATTEMPTS=50
+    daemon b CACHESYNC_MAX_ATTEMPTS=50
+}
+
 # proxy NAME UPSTREAM: a faultproxy; PROXY_PORT[NAME] on 127.0.0.1. tell NAME ORDER...
 proxy() {
     "$TOOLS/faultproxy" run "$SCRATCH/$1.ctl" 0 "$2" >"$SCRATCH/$1.port" 2>>"$SCRATCH/proxy.log" &
@@ -142,6 +154,9 @@ history_is_sound() {
     found=$(check_history "$file") || found='["the checker failed"]'
     if [ "$(jq length <<<"$found")" = 0 ]; then pass "$1"; else fail "$1" "$(jq -r '.[:8][]' <<<"$found" | sed '2,$s/^/#   /')"; fi
 }
+
+burst() { churn; for _ in 1 2 3; do submit mode full force 1; done; submit command ping; }
+sound() { ok "$1: every job ends" settled 40; history_is_sound "$1: the history is sound"; }
 
 # ---- cases side by side, each with a prefix and an environment of its own
 CASES=0 CASE_PIDS=()
