@@ -18,7 +18,7 @@ done
 command -v spin >/dev/null || { skip 'spin is missing: apt-get install spin'; finish; }
 small=(-DEXPIRIES=1 -DFAILURES=0 -DDROPS=0)
 like "$("$ROOT/tests/model/run" "${small[@]}" | tail -1)" 'every fair run ends: .* 0 errors' 'within small bounds every run is sound'
-for fence in CLOCK ROW OWNER; do
+for fence in CLOCK ROW OWNER DOUBT; do
     like "$("$ROOT/tests/model/run" "${small[@]}" "-DFORGET_$fence")" "assertion violated" "without its fence, the $fence, some run is not"
 done
 finish

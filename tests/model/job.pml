@@ -33,6 +33,7 @@ mtype:status status[JOBS] = none;
 byte owner[JOBS] = NOBODY;  /* consumer that has the entry in its pending list */
 bool expired[JOBS] = false; /* nobody renewed the lease */
 bool cancelled[JOBS] = false;
+bool in_doubt[JOBS] = false; /* an attempt may have committed */
 bool waits_for_0 = false; /* job 1 is attached to job 0, without an entry of its own */
 
 bool row[JOBS] = false;    /* cache_sync_runs: the fence */
@@ -55,6 +56,11 @@ byte deaths = 0, expiries = 0, failures = 0, drops = 0;
 #define COMMITTED(j) (row[j] && !cancelled[j])
 #else
 #define COMMITTED(j) row[j]
+#endif
+#ifdef FORGET_DOUBT
+#define SURE(j) true
+#else
+#define SURE(j) !in_doubt[j]
 #endif
 #ifdef FORGET_OWNER
 #define MAY_FINISH(j) true
@@ -79,13 +85,13 @@ inline end_as(j, how)
 proctype worker()
 {
     byte me, j;
-    bool done, late;
+    bool done, late, sure;
     mtype:status outcome;
 
 born:
     atomic { names++; me = names; alive[me] = true }
 idle:
-    atomic { j = 0; done = false; late = false; outcome = none };
+    atomic { j = 0; done = false; late = false; sure = true; outcome = none };
 end_idle:
     if
     :: atomic { entry[0] == unread -> j = 0; entry[j] = held; owner[j] = me; expired[j] = false }
@@ -121,7 +127,8 @@ starts:
         if
         :: !OWNS(j) -> goto idle
         :: OWNS(j) && ENDED(j) -> goto idle
-        :: OWNS(j) && !ENDED(j) -> status[j] = running
+        :: OWNS(j) && !ENDED(j) && cancelled[j] && SURE(j) -> outcome = failed; goto finishes
+        :: OWNS(j) && !ENDED(j) && !(cancelled[j] && SURE(j)) -> status[j] = running; in_doubt[j] = true; sure = true
         fi
     }
     MAY_DIE;
@@ -133,9 +140,9 @@ starts:
         fi
     }
 
-    /* One sync: lock, look for the row and at the clock, write, commit. Who is to end a job as failed looks for the row
-     * too, since an earlier attempt may have committed; who finds its own lease over gives up, since it may have been
-     * ended meanwhile. The model without either has runs in which a failed job has an effect. */
+    /* One sync: lock, look for the row and at the clock, write, commit. Who is to end a job in doubt as failed looks for
+     * the row too, since an earlier attempt may have committed; who finds its own lease over gives up, since it may have
+     * been ended meanwhile. The model without either has runs in which a failed job has an effect. */
     atomic { transaction == NOBODY -> transaction = me; done = COMMITTED(j); late = LATE(j) }
     MAY_DIE;
     atomic {
@@ -148,6 +155,14 @@ starts:
             effects[j]++;
             assert(effects[j] == 1);
             outcome = completed
+        :: !done && !late && transaction == me && drops < DROPS -> /* COMMIT, and its answer is lost */
+            assert(!row[j]);
+            row[j] = true;
+            effects[j]++;
+            assert(effects[j] == 1);
+            drops++;
+            sure = false;
+            outcome = pending
         :: !done && failures < FAILURES -> failures++; outcome = pending
         :: !done && (late || transaction != me) -> outcome = pending /* too late, or the connection is lost */
         fi;
@@ -163,7 +178,7 @@ starts:
         atomic { /* script release */
             if
             :: !OWNS(j) -> goto idle
-            :: OWNS(j) -> status[j] = pending
+            :: OWNS(j) -> status[j] = pending; in_doubt[j] = !sure
             fi
         }
         MAY_DIE;
@@ -171,6 +186,7 @@ starts:
     :: else
     fi;
 
+finishes:
     atomic { /* script finish */
         if
         :: !MAY_FINISH(j) -> goto idle
