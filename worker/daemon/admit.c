@@ -288,8 +288,8 @@ consider(struct job *job)
         admit_send(job);
 }
 
-void
-admit_fields(struct job *job, const struct cs_reply *fields)
+static void
+take_fields(struct job *job, const struct cs_reply *fields)
 {
     const char *s;
     size_t len;
@@ -309,7 +309,7 @@ hold(struct daemon *d, const struct cs_reply *entry)
     if (!id || strlen(id) > CS_ENTRY_ID_LEN || jobs_hold_entry(d, id))
         return NULL;
     job = jobs_add(d, id);
-    admit_fields(job, cs_reply_at(entry, 1));
+    take_fields(job, cs_reply_at(entry, 1));
     return job;
 }
 

@@ -5,7 +5,7 @@
  *   intake.c  stream -> admit_take         admit.c   entry -> command -> pending job, or attached to another
  *   jobs.c    the jobs that are held       run.c     start, progress, hand back, write off
  *   outcome.c what an attempt leads to
- *   finish.c  the one step that ends a job cancel.c  cancel, wherever the job is; entries lost under us
+ *   finish*.c the one step that ends a job cancel.c  cancel, wherever the job is; entries lost under us
  *   pings.c   pings, in batches            control.c cancel commands, imports
  *   upkeep.c  heartbeat, lease, takeover, deadline, probe
  *
@@ -29,6 +29,7 @@
 #define DAEMON_NAME_MAX 160
 #define DAEMON_BUCKETS 1024
 #define CANCELS_MISSED_MAX 64
+#define DAEMON_DAY_MS INT64_C(86400000)
 
 enum job_state {
     JOB_ADMITTING, /* lua/admit */
@@ -185,7 +186,6 @@ void admit_one(struct daemon *d, const struct cs_reply *entry);    /* [id, field
 void admit_poisoned(struct daemon *d, const struct cs_reply *entry, const char *job_id);
 void admit_send(struct job *job);
 void admit_repeat(struct job *job);
-void admit_fields(struct job *job, const struct cs_reply *fields);
 
 /* run.c */
 void run_start(struct job *job);
@@ -217,6 +217,9 @@ void finish_failed(struct job *job, const char *code, const char *message, const
                    bool rejected);
 void finish_send(struct job *job);
 void finish_settle(struct job *job);
+
+/* finish_args.c: into a, and how many of them are keys into job->end_nkeys */
+void finish_args(struct job *job, struct args *a, const struct finish *how, int64_t now_ms);
 
 /* cancel.c */
 void cancel_job(struct daemon *d, const char *job_id);
