@@ -21,7 +21,7 @@
 /* True when the point was told to fail. A malformed CACHESYNC_FAILPOINTS ends the program with one line. */
 bool cs_failpoint(const char *name);
 
-/* The points of a script: "worker/lua/finish.lua" and "before" make finish.before. */
+/* The points of a script or a command: "worker/lua/finish.lua" and "before" make finish.before, "XACK" XACK.before. */
 bool cs_failpoint_script(const char *file, const char *when);
 
 #define CS_FAILPOINT(name) cs_failpoint(name)

@@ -33,6 +33,7 @@ struct call {
     cs_redis_cb *cb;
     void *arg;
     int64_t deadline_us;
+    char command[20]; /* its name, for fail points */
     /* A script that may have to be sent again whole. */
     const struct cs_embed *script;
     int argc;
@@ -204,7 +205,7 @@ on_reply(redisAsyncContext *ac, void *reply, void *arg)
             return;
         rep = NULL;
     }
-    if (c->script && rep && CS_FAILPOINT_SCRIPT(c->script->name, "after")) {
+    if (rep && CS_FAILPOINT_SCRIPT(c->script ? c->script->name : c->command, "after")) {
         cs_redis_drop(r, "fail point: the answer is lost");
         rep = NULL;
     }
@@ -226,7 +227,12 @@ cs_redis_call(struct cs_redis *r, cs_redis_cb *cb, void *arg, uint32_t timeout_m
 {
     if (!r->up || r->dropping)
         return CS_EDOWN;
+    if (CS_FAILPOINT_SCRIPT(argv[0], "before")) {
+        cs_redis_drop(r, "fail point: the connection is lost before the command is sent");
+        return CS_EDOWN;
+    }
     struct call *c = cs_xcalloc(1, sizeof *c);
+    snprintf(c->command, sizeof c->command, "%s", argv[0]);
     c->r = r;
     c->cb = cb;
     c->arg = arg;

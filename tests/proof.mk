@@ -51,11 +51,15 @@ fuzz-afl: check-packages ## AFL++ on every target, FUZZ_S=60 seconds each, two a
 .PHONY: asan tsan valgrind fuzz fuzz-afl fuzz-programs
 
 # ---- coverage ---------------------------------------------------------------------------------------------------------
+# Two builds count together: the release, and the daemon with its fail points. -O0, so that a branch is one of the source.
+COVERAGE := BUILD=build/coverage CC='gcc --coverage -fprofile-update=atomic' OPT='-O0 -g' HARDEN=-fPIE
+COUNTERS := build/coverage/obj/tests/support/counters.o
 coverage: check-packages ## lines and branches that the suite runs: 85 % and 75 % demanded of each folder
 	@sh deploy/packages.sh gcovr
-	+$(MAKE) --no-print-directory BUILD=build/coverage CC='gcc --coverage -fprofile-update=atomic' OPT='-O0 -g' HARDEN=-fPIE all unit
+	+$(MAKE) --no-print-directory $(COVERAGE) $(COUNTERS)
+	+LDFLAGS='$(CURDIR)/$(COUNTERS) -Wl,--wrap=_exit,--wrap=kill' $(MAKE) --no-print-directory $(COVERAGE) all unit tools fault-build
 	find build/coverage -name '*.gcda' -delete
-	-BUILD=$(CURDIR)/build/coverage sh tests/run unit/ fuzz/ integration/
+	-BUILD=$(CURDIR)/build/coverage SIGKILL_AS=USR2 sh tests/run $(or $(TESTS),unit/ fuzz/ integration/ fault/)
 	sh tests/support/coverage build/coverage
 .PHONY: coverage
 

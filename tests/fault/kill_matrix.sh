@@ -45,32 +45,6 @@ autostart.before|import|
 autostart.after|import|
 '
 
-# ---- what leads to a point
-lead_sync() { submit mode full force 1; submit mode full force 1; submit command ping; }
-lead_burst() { for _ in 1 2 3 4 5 6 7 8; do submit mode full force 1; done; }
-# A cancel of a job that the daemon does not hold.
-lead_stray() {
-    submit mode full force 1
-    settled 20
-    cancel "$ID"
-    submit mode full force 1
-}
-# An entry that a dead consumer holds.
-lead_orphan() {
-    redis XGROUP CREATE "$P:commands" workers 0 MKSTREAM >/dev/null
-    submit mode full force 1
-    redis XREADGROUP GROUP workers ghost COUNT 1 STREAMS "$P:commands" '>' >/dev/null
-}
-lead_cancel() { submit mode full force 1; wait_until 15 "$point: a job runs" job_is "$ID" running; cancel "$ID"; submit mode full force 1; }
-lead_import() {
-    # The id that Redis will choose follows this one, which no other case has.
-    redis XADD "$P:commands" "$(($(date +%s%3N) + 60000))-$((CASES * 100000))" command ping >/dev/null
-    IDS=redis
-    wait_until 15 "$point: both daemons listen" listeners 2
-    redis PUBLISH tickstock:import:completed "{\"run_id\":\"$P\"}" >/dev/null
-}
-listeners() { [ "$(redis PUBSUB NUMSUB tickstock:import:completed | tail -1)" -ge "$1" ]; }
-
 die_at() {
     local point=$1 action=$2 lead=$3 more=$4 imports=0 want=1 name=$ENVIRONMENT
     [ "$lead" = import ] && imports=1

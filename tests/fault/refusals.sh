@@ -104,5 +104,6 @@ daemon s CACHESYNC_MAX_ATTEMPTS=3
 wait_until 30 'the next one ends it' job_is "$ID" failed
 is "$(job_field "$ID" error_details | jq -r .code)" attempts_exhausted 'as an entry that workers die of'
 is "$(redis --json XREVRANGE "$P:dead" + - COUNT 1 | jq -r --arg id "$ID" '.[0][1] | index($id) != null')" true 'with a dead letter'
-is "$(redis XPENDING "$P:commands" workers | head -1)" 0 'and nothing stays pending'
+none_pending() { [ "$(redis XPENDING "$P:commands" workers | head -1)" = 0 ]; }
+wait_until 30 'and nothing stays pending' none_pending
 finish

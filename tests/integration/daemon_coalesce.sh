@@ -116,7 +116,7 @@ one=$DAEMON_PID
 start_daemon CACHESYNC_LEASE_MS=1000
 two=$DAEMON_PID
 for _ in $(seq 5000); do echo "XADD $P:commands * force 1"; done | redis >"$SCRATCH/entries"
-kill -KILL "$one"
+kill_hard "$one"
 wait "$one" 2>/dev/null
 empty() { [ "$(redis XLEN "$P:commands")" = 0 ]; }
 wait_until 90 'a burst of 5,000 is worked off' empty

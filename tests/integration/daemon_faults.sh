@@ -109,7 +109,7 @@ hold
 own=0190aaaa-0000-7000-8000-00000000000b
 redis XADD "$P:commands" '*' force 1 job_id "$own" >/dev/null
 wait_until 30 'again one runs' job_is "$own" running
-kill -KILL "$DAEMON_PID"
+kill_hard "$DAEMON_PID"
 redis XTRIM "$P:commands" MAXLEN 0 >/dev/null
 redis DEL "$(redis --scan --pattern "$P:worker:*")" >/dev/null
 let_go
@@ -146,7 +146,7 @@ waits() { [ -n "$(job_field "$id" due_ms)" ] && job_is "$id" pending; }
 wait_until 30 'a job without a database waits for its next attempt' waits
 redis HSET "$P:job:$id" due_ms $(($(date +%s%3N) + 4000)) >/dev/null
 sql 'ALTER TABLE elsewhere RENAME TO cachesync_schema' >/dev/null
-kill -KILL "$DAEMON_PID"
+kill_hard "$DAEMON_PID"
 redis HSET "$P:job:$id" due_ms $(($(date +%s%3N) + 4000)) >/dev/null
 due=$(job_field "$id" due_ms)
 start_daemon CACHESYNC_LEASE_MS=500
@@ -159,7 +159,7 @@ hold
 start_daemon CACHESYNC_LEASE_MS=500 CACHESYNC_MAX_ATTEMPTS=1
 id=$(send force 1)
 wait_until 30 'it runs' job_is "$id" running
-kill -KILL "$DAEMON_PID"
+kill_hard "$DAEMON_PID"
 let_go
 start_daemon CACHESYNC_LEASE_MS=500 CACHESYNC_MAX_ATTEMPTS=1
 wait_until 40 'out of attempts it fails' job_is "$id" failed
@@ -168,7 +168,7 @@ done_id=$(run_job force 1)
 hold
 id=$(send force 1)
 wait_until 30 'one runs' job_is "$id" running
-kill -KILL "$DAEMON_PID"
+kill_hard "$DAEMON_PID"
 sql "INSERT INTO cache_sync_runs (job_id, mode, environment, started_at, committed_at, total_changes, result)
      SELECT '$id', mode, environment, started_at, committed_at, 7, jsonb_set(result, '{total_changes}', '7') FROM cache_sync_runs WHERE job_id = '$done_id'" >/dev/null
 let_go

@@ -27,7 +27,7 @@ is "$(redis XLEN "$P:commands")" 0 "the stream is empty"
 
 id=$(job_id_of "$(redis XADD "$P:commands" '*' force 1)")
 wait_until 5 'another sync runs' job_is "$id" running
-kill -KILL "$DAEMON_PID"
+kill_hard "$DAEMON_PID"
 let_go
 start_daemon CACHESYNC_LEASE_MS=1000 CACHESYNC_WORKERS=1
 wait_until 10 'its job is taken over' job_is "$id" completed

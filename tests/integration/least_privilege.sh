@@ -136,7 +136,7 @@ wait_until 20 'a producer cancels a running one' job_is "$running" failed
 is "$(job_field "$running" error_details | jq -r .code)" cancelled 'as cancelled'
 running=$first
 wait_until 20 'the next sync runs' job_is "$running" running
-kill -KILL "$DAEMON_PID"
+kill_hard "$DAEMON_PID"
 let_go
 run_daemon
 wait_until 30 "a killed worker's job is taken over" job_is "$running" completed
@@ -147,7 +147,7 @@ for id in "$first" "$second" "$third" "$fourth"; do wait_until 30 'who waited ha
 hold
 trimmed=$(produce force 1 environment TRIM)
 wait_until 20 'one more sync runs' job_is "$trimmed" running
-kill -KILL "$DAEMON_PID"
+kill_hard "$DAEMON_PID"
 redis XTRIM "$P:commands" MAXLEN 0 >/dev/null
 let_go
 run_daemon

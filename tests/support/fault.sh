@@ -158,8 +158,43 @@ history_is_sound() {
 burst() { churn; for _ in 1 2 3; do submit mode full force 1; done; submit command ping; }
 sound() { ok "$1: every job ends" settled 40; history_is_sound "$1: the history is sound"; }
 
+# ---- what leads to a fail point; named in $point where a condition is awaited
+lead_sync() { submit mode full force 1; submit mode full force 1; submit command ping; }
+lead_burst() { for _ in 1 2 3 4 5 6 7 8; do submit mode full force 1; done; }
+# A cancel of a job that the daemon does not hold.
+lead_stray() {
+    submit mode full force 1
+    settled 20
+    cancel "$ID"
+    submit mode full force 1
+}
+# An entry that a dead consumer holds.
+lead_orphan() {
+    redis XGROUP CREATE "$P:commands" workers 0 MKSTREAM >/dev/null
+    submit mode full force 1
+    redis XREADGROUP GROUP workers ghost COUNT 1 STREAMS "$P:commands" '>' >/dev/null
+}
+lead_cancel() { submit mode full force 1; wait_until 15 "${point:-}: a job runs" job_is "$ID" running; cancel "$ID"; submit mode full force 1; }
+lead_import() {
+    # The id that Redis will choose follows this one, which no other case has.
+    redis XADD "$P:commands" "$(($(date +%s%3N) + 60000))-$((CASES * 100000))" command ping >/dev/null
+    IDS=redis
+    wait_until 15 "${point:-}: both daemons listen" listeners 2
+    redis PUBLISH tickstock:import:completed "{\"run_id\":\"$P\"}" >/dev/null
+}
+listeners() { [ "$(redis PUBSUB NUMSUB tickstock:import:completed | tail -1)" -ge "$1" ]; }
+
 # ---- cases side by side, each with a prefix and an environment of its own
 CASES=0 CASE_PIDS=()
+# Told to stop, daemons write what an instrument counted; a stopped one, or one that takes long, is killed.
+case_over() {
+    local p end=$((SECONDS + 5))
+    kill -TERM "${PIDS[@]}" 2>/dev/null
+    for p in "${PIDS[@]}"; do
+        while kill -0 "$p" 2>/dev/null && [ $SECONDS -lt $end ]; do sleep 0.05; done
+        kill -KILL "$p" 2>/dev/null
+    done
+}
 # case_start NAME COMMAND...: in a subshell, in the background, at most CASES_AT_ONCE.
 case_start() {
     local name=$1; shift
@@ -167,7 +202,7 @@ case_start() {
     CASES=$((CASES + 1))
     (
         P="case$CASES:$name" ENVIRONMENT="K$CASES" PASSED=0 FAILED=0 PIDS=()
-        trap 'for p in "${PIDS[@]}"; do kill -KILL "$p" 2>/dev/null; done' EXIT
+        trap case_over EXIT
         trap 'exit 130' INT TERM
         "$@"
         echo "$PASSED passed, $FAILED failed"

@@ -133,6 +133,8 @@ start_daemon() {
     tail -5 "$SCRATCH/daemon.log" >&2
     die 'cachesyncd did not start'
 }
+# kill_hard PID...: SIGKILL. Under `make coverage` a signal of which the process makes one once its counters are written.
+kill_hard() { kill "-${SIGKILL_AS:-KILL}" "$@"; }
 stop_daemon() { kill -TERM "$DAEMON_PID" 2>/dev/null; wait "$DAEMON_PID" 2>/dev/null; }
 
 job_field() { redis HGET "$P:job:$1" "$2"; }
