@@ -58,7 +58,7 @@ lead_trimmed() { lead_orphan; redis XTRIM "$P:commands" MAXLEN 0 >/dev/null; }
 
 fired() { grep -q "failpoint $point error" "$SCRATCH/$who.log"; }
 lose_at() {
-    local point=$1 lead=$2 more=$3 level=$4 imports=0 who=$point
+    local point=$1 lead=$2 more=$3 level=$4 imports=0 who=$1
     [ "$lead" = import ] && imports=1
     case $lead in orphan | trimmed) "lead_$lead" ;; esac
     [ "$lead" = import ] && daemon "$who.b" CACHESYNC_AUTOSTART=1
