@@ -61,6 +61,20 @@ cancel "$ID"
 told_completed
 stop "$P.a"
 
+case_of 'in doubt, it absorbs nothing'
+daemon "$P.a" CACHESYNC_FAILPOINTS=sync.after_commit=error@1,release.after=sleep:300@1
+submit mode full force 1
+FIRST=$ID
+wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
+sql "UPDATE symbols SET active = false WHERE symbol = 'S40'" >/dev/null
+submit mode full force 1
+told_completed
+is "$(job_field "$FIRST" status)" completed "$name: and so does the first"
+is "$(sql "SELECT content->'symbols' ? 'S40' FROM cache_entries WHERE environment = '$ENVIRONMENT' AND key = 'top_50'")" f \
+    "$name: what changed after the first one's COMMIT is in"
+sql "UPDATE symbols SET active = true" >/dev/null
+stop "$P.a"
+
 case_of 'cancelled while the next attempt waits for the lock'
 daemon "$P.a" CACHESYNC_FAILPOINTS=sync.after_commit=error@1,sync.before_begin=sleep:600@2
 submit mode full force 1

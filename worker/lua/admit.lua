@@ -48,7 +48,7 @@ if have[1] then
         return {'known'}
     end
     if have[3] then return {'first', have[3]} end
-    if have[1] == 'pending' then redis.call('HSETNX', KEYS[6], slot, ARGV[4]) end
+    if have[1] == 'pending' and not have[6] then redis.call('HSETNX', KEYS[6], slot, ARGV[4]) end
     return {'again', have[4] or '0', have[5] or '', have[6] or ''}
 end
 

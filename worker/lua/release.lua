@@ -7,7 +7,11 @@ if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 
 local status = redis.call('HGET', KEYS[2], 'status')
 if ARGV[6] == 'back' and #redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3]) == 0 then return 'trimmed' end
 local holder = redis.call('GET', KEYS[4])
-redis.call('HSETNX', KEYS[3], ARGV[5], ARGV[4])
+if ARGV[9] == '1' and (status == 'running' or status == 'pending') then
+    redis.call('HSET', KEYS[2], 'in_doubt', '1') -- absorbs nothing: it may have read the market before the others came
+else
+    redis.call('HSETNX', KEYS[3], ARGV[5], ARGV[4])
+end
 if holder == ARGV[4] then redis.pcall('DEL', KEYS[4]) end
 if status == 'running' then
     redis.pcall('HSET', KEYS[2], 'status', 'pending')
