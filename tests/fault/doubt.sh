@@ -93,6 +93,16 @@ tell "pg$CASE" pass >/dev/null
 told_completed
 stop "$P.a"
 
+case_of 'in doubt, and the schema is of a newer program'
+daemon "$P.a" CACHESYNC_MAX_ATTEMPTS=1 CACHESYNC_FAILPOINTS=sync.after_commit=error@1,release.after=sleep:300@1
+submit mode full force 1
+wait_until 20 "$name: it is to be tried again" doubt "$ID" pending
+sql "INSERT INTO cachesync_schema (version, name) VALUES (9999, 'newer')"
+wait_until 20 "$name: it is asked again" eval '[ "$(redis HGET "$P:metrics" retries)" -ge 3 ] && doubt "$ID" pending'
+sql "DELETE FROM cachesync_schema WHERE version = 9999"
+told_completed
+stop "$P.a"
+
 case_of 'not in doubt, PostgreSQL away'
 proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
 tell "pg$CASE" refuse >/dev/null

@@ -77,7 +77,7 @@ looked_up(struct job *job, enum cs_rc rc, const struct cs_err *err)
         job->attempts--;
         finish_failed(job, "attempts_exhausted",
                       "its workers died or failed too often: see the log of the workers", NULL, false);
-    } else if (is_transient(rc, err) || rc == CS_ECANCELED || job->timed_out) {
+    } else if (job->in_doubt || is_transient(rc, err) || rc == CS_ECANCELED || job->timed_out) {
         retry(job, err->msg, 1); /* until PostgreSQL tells: it may have committed */
     } else {
         finish_failed(job, failure_code(rc, err), err->msg, NULL, false);
@@ -116,18 +116,25 @@ outcome_failed(struct job *job, enum cs_rc rc, const struct cs_err *err, const j
         finish_failed(job, "cancelled", "cancelled while it ran; nothing was written", NULL, false);
     else if (job->cancelled || strcmp(err->code, "lease_lost") == 0)
         retry(job, err->msg, 1);
-    else if (again && (job->attempts < job->d->cfg.max_attempts || job->in_doubt))
+    else if (job->in_doubt || (again && job->attempts < job->d->cfg.max_attempts))
         retry(job, err->msg, 0);
     else
         failed(job, rc, err, details);
 }
 
+/* COMMIT was sent, and nobody said what became of it. */
+static bool
+unanswered(const struct pool_report *report)
+{
+    bool refused = report->err.sqlstate[0] && report->rc != CS_EDOWN;
+
+    return atomic_load(&report->work->phase) == WORK_COMMITTING && !refused;
+}
+
 void
 outcome_done(struct job *job, struct pool_report *report)
 {
-    bool committing = atomic_load(&report->work->phase) == WORK_COMMITTING;
-
-    job->in_doubt = committing || (job->in_doubt && !report->result.looked);
+    job->in_doubt = unanswered(report) || (job->in_doubt && !report->result.looked);
     if (report->result.ended)
         CS_LOG(CS_LOG_WARN, "frozen_session_ended", job->job_id, cs_kv_s("environment", job->cmd.environment),
                cs_kv_i("sessions", report->result.ended));

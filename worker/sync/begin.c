@@ -70,6 +70,7 @@ look_for_run(PGconn *conn, const char *const *params, struct begin_result *out, 
 {
     PGresult *res = NULL;
     enum cs_rc rc = pg_query(conn, "looking for the run", begin_sql, 2, params, &res, err);
+    out->looked = rc == CS_OK;
     if (rc == CS_OK) {
         snprintf(out->now, sizeof out->now, "%s", PQgetvalue(res, 0, 0));
         out->expected_symbols = strtoll(PQgetvalue(res, 0, 2), NULL, 10);
@@ -82,6 +83,7 @@ look_for_run(PGconn *conn, const char *const *params, struct begin_result *out, 
                          PQgetvalue(res, 0, 3));
     } else if (rc == CS_OK && !PQgetisnull(res, 0, 1)) {
         out->stored = json_loads(PQgetvalue(res, 0, 1), 0, NULL);
+        out->looked = out->stored != NULL;
         if (!out->stored)
             rc = cs_err_set(err, CS_ENOMEM, "no memory to read the recorded result of the job");
     }

@@ -18,6 +18,7 @@ struct begin_result {
     char now[CS_TIME_LEN + 1]; /* dates all that this sync writes; later than that of the last one */
     json_t *stored;            /* result of the job's earlier commit; gives a reference; NULL: none */
     int64_t expected_symbols;  /* what the server's statistics say of symbols */
+    bool looked;               /* whether the job ran before is known; also on failure */
     int ended;                 /* sessions of frozen workers that held the lock; also on failure */
 };
 

@@ -78,13 +78,13 @@ stage_begin(struct run *r, struct cs_err *err)
     struct begin_result begin = {0};
     enum cs_rc rc = begin_sync(r->conn, r->opts, r->req, &begin, err);
     r->res->ended = begin.ended;
+    r->res->looked = begin.looked;
     if (rc != CS_OK)
         return rc;
     memcpy(r->now, begin.now, sizeof r->now);
     r->expected = begin.expected_symbols;
     r->res->doc = begin.stored;
     r->res->replayed = begin.stored != NULL;
-    r->res->looked = true;
     if (r->req->recorded_only && !r->res->replayed)
         return cs_err_set(err, CS_ENOTFOUND, "no run of the job is recorded");
     return CS_OK;
