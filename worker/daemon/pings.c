@@ -5,6 +5,7 @@
 #include "worker/daemon/pings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/mem.h"
@@ -127,6 +128,18 @@ pings_run(struct daemon *d)
             send_batch(batch);
         }
     }
+}
+
+bool
+pings_hold_entry(const struct daemon *d, const char *entry_id)
+{
+    const struct ping_batch *batch;
+
+    TAILQ_FOREACH (batch, &d->pings, next)
+        for (size_t i = 0; i < batch->pings.count; i += 6)
+            if (strcmp(batch->pings.v[i], entry_id) == 0)
+                return true;
+    return false;
 }
 
 size_t

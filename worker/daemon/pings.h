@@ -9,8 +9,9 @@
 
 #include "worker/daemon/daemon.h"
 
-void pings_add(struct job *job);              /* takes: it joins the batch that is being gathered */
-void pings_run(struct daemon *d);             /* hand batches to threads, send what threads gave back */
+void pings_add(struct job *job);  /* takes: it joins the batch that is being gathered */
+void pings_run(struct daemon *d); /* hand batches to threads, send what threads gave back */
+bool pings_hold_entry(const struct daemon *d, const char *entry_id);
 size_t pings_waiting(const struct daemon *d); /* batches that are not ended */
 void pings_on_report(struct pool_report *report);
 void pings_free(struct daemon *d);

@@ -171,6 +171,8 @@ on_takeover_reply(const struct cs_reply *reply, void *arg)
         job_id = cs_reply_str(cs_reply_at(one, 3), NULL);
         if (!entry || !verdict || !job_id || strlen(job_id) > CS_UUID_LEN)
             job_id = "";
+        if (entry && pings_hold_entry(d, entry))
+            continue;
         if (entry && verdict && strcmp(verdict, "trimmed") == 0)
             cancel_trimmed(d, entry, job_id);
         else if (entry && verdict && strcmp(verdict, "poison") == 0)

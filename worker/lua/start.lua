@@ -7,7 +7,7 @@
 --         | {lost} (another owns the entry)
 local P = string.match(KEYS[1], '^(.*)commands$')
 if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return {'lost'} end
-local have = redis.call('HMGET', KEYS[2], 'status', 'cancel', 'in_doubt')
+local have = redis.call('HMGET', KEYS[2], 'status', 'cancel', 'in_doubt', 'worker')
 if not have[1] then return {'gone'} end
 if have[1] == 'completed' or have[1] == 'failed' then return {'ended'} end
 if have[2] and not have[3] then return {'cancelled'} end
@@ -17,7 +17,8 @@ if holder and holder ~= ARGV[4] then
     if at[1] == 'running' and at[2] and redis.call('EXISTS', P .. 'worker:' .. at[2]) == 1 then return {'busy', holder} end
 end
 local waiting = redis.call('HGET', KEYS[3], ARGV[6])
-local attempt = redis.call('HINCRBY', KEYS[2], 'attempts', 1)
+-- The answer was lost when it runs here already: it is the same attempt.
+local attempt = redis.call('HINCRBY', KEYS[2], 'attempts', have[1] == 'running' and have[4] == ARGV[2] and 0 or 1)
 redis.pcall('HSET', KEYS[2], 'status', 'running', 'start_time', ARGV[5], 'worker', ARGV[2], 'in_doubt', '1')
 redis.pcall('HDEL', KEYS[2], 'due_ms')
 redis.pcall('SET', KEYS[4], ARGV[4], 'PX', ARGV[7])

@@ -1,4 +1,5 @@
--- takeover: claim what a dead consumer left, and delete consumers that are gone and empty.
+-- takeover: claim what a dead consumer left, and delete consumers that are gone and empty. What this consumer holds it renews: an
+--           entry of its own that is idle for a lease came with an answer that was lost, and is given once more.
 -- KEYS  1 P:commands 2 P:entries 3 P:metrics
 -- ARGV  1 group 2 consumer 3 lease ms 4 count 5 most deliveries without a sign of life
 -- Returns {{entry, fields, verdict, job id}, ...}. Verdicts: take (claimed) | poison (claimed; delivered too often, and
@@ -28,7 +29,7 @@ if count > 0 then
             if redis.call('EXISTS', P .. 'worker:' .. owner) == 0 then
                 found[#found + 1] = {entry, {}, 'trimmed', known(entry, {})}
             end
-        elseif owner ~= ARGV[2] then
+        else
             local id = known(entry, content[2])
             local verdict = 'take'
             if deliveries >= tonumber(ARGV[5]) and
@@ -39,7 +40,7 @@ if count > 0 then
             if claimed.err then return claimed end -- the first one: Redis refuses all of them or none
             if #claimed > 0 then
                 found[#found + 1] = {entry, content[2], verdict, id}
-                if deliveries > 0 then redis.pcall('HINCRBY', KEYS[3], 'takeovers', 1) end
+                if deliveries > 0 and owner ~= ARGV[2] then redis.pcall('HINCRBY', KEYS[3], 'takeovers', 1) end
             end
         end
     end
