@@ -8,12 +8,12 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/config_file.h"
 #include "common/keys.h"
 #include "common/mem.h"
 
@@ -197,83 +197,16 @@ raw_set(struct raw *raw, const char *name, size_t len, const char *value, struct
     return CS_OK;
 }
 
-/* Take quotes off in place. Returns the value, or NULL when a quote is not closed or followed by more. */
-static char *
-unquote(char *s)
-{
-    char quote = *s, *in = s + 1, *out = s;
-
-    if (quote != '"' && quote != '\'')
-        return s;
-    for (; *in != quote; in++) {
-        if (quote == '"' && *in == '\\' && (in[1] == '"' || in[1] == '\\'))
-            in++;
-        if (*in == '\0')
-            return NULL;
-        *out++ = *in;
-    }
-    in += 1 + strspn(in + 1, " \t");
-    if (*in != '\0' && *in != '#')
-        return NULL;
-    *out = '\0';
-    return s;
-}
-
-static char *
-trimmed(char *s)
-{
-    char *end = s + strlen(s);
-
-    while (end > s && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    return s + strspn(s, " \t");
-}
-
+/* One line of the file. What is written of other programs' keys is no matter of ours. */
 static enum cs_rc
-raw_line(struct raw *raw, char *line, struct cs_err *err)
+raw_take(const struct config_line *line, void *raw, struct cs_err *err)
 {
-    char *name = trimmed(line), *equals, *value;
-    size_t len;
-
-    if (*name == '\0' || *name == '#' || *name == ';')
+    if (key_find(line->name, line->len) == NULL && strncmp(line->name, OWN_PREFIX, OWN_PREFIX_LEN) != 0)
         return CS_OK;
-    if (strncmp(name, "export ", 7) == 0)
-        name += 7 + strspn(name + 7, " \t");
-    equals = strchr(name, '=');
-    len = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    while (len > 0 && isblank((unsigned char)name[len - 1]))
-        len--;
-    if (key_find(name, len) == NULL && strncmp(name, OWN_PREFIX, OWN_PREFIX_LEN) != 0)
-        return CS_OK;
-    if (equals == NULL)
-        return cs_err_set(err, CS_EINVAL, SHOWN ": no value; write KEY=VALUE or remove the line", name);
-    value = unquote(equals + 1 + strspn(equals + 1, " \t"));
-    if (value == NULL)
-        return cs_err_set(err, CS_EINVAL, "%.*s: its quote is not closed, or more follows; close it",
-                          len < 80 ? (int)len : 80, name);
-    return raw_set(raw, name, len, value, err);
-}
-
-static enum cs_rc
-raw_file(struct raw *raw, const char *path, struct cs_err *err)
-{
-    FILE *f = fopen(path, "re");
-    enum cs_rc rc = CS_OK;
-    char *line = NULL;
-    size_t room = 0;
-
-    if (f == NULL)
-        return cs_err_errno(err, errno, "--config %s: cannot read it; name a readable file", path);
-    for (int n = 1; rc == CS_OK && (errno = 0, getline(&line, &room, f)) >= 0; n++) {
-        rc = raw_line(raw, line, err);
-        if (rc != CS_OK)
-            cs_err_prefix(err, "%s:%d", path, n);
-    }
-    if (rc == CS_OK && ferror(f))
-        rc = cs_err_errno(err, errno, "--config %s: cannot read it; name a readable file", path);
-    free(line);
-    fclose(f);
-    return rc;
+    if (line->wrong != NULL)
+        return cs_err_set(err, CS_EINVAL, "%.*s: %s", line->len < 80 ? (int)line->len : 80, line->name,
+                          line->wrong);
+    return raw_set(raw, line->name, line->len, line->value, err);
 }
 
 static enum cs_rc
@@ -378,7 +311,7 @@ cs_config_load(struct cs_config *cfg, const char *path, struct cs_err *err)
 
     memset(cfg, 0, sizeof *cfg);
     if (path != NULL)
-        rc = raw_file(&raw, path, err);
+        rc = config_file_read(path, raw_take, &raw, err);
     if (rc == CS_OK)
         rc = raw_environment(&raw, err);
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -458,71 +391,4 @@ cs_config_open_log(const struct cs_config *cfg, struct cs_err *err)
     int level = index_of(level_names, COUNT_OF(level_names), cfg->log_level);
 
     return cs_log_open(cfg->log_path, (enum cs_log_format)format, (enum cs_log_level)level, err);
-}
-
-static bool
-finish(int code, int *exit_code)
-{
-    *exit_code = code;
-    return false;
-}
-
-static void
-print_usage(const char *program, const char *about)
-{
-    printf("usage: %s [--config FILE] [--check-config] [--version] [--help]\n%s\n\n"
-           "  --config FILE    read KEY=VALUE lines; a variable in the environment wins\n"
-           "  --check-config   print the effective values and exit\n\n"
-           "  key                       default                  unit     meaning\n",
-           program, about);
-    cs_config_print_help(stdout);
-}
-
-bool
-cs_config_main(struct cs_config *cfg, int argc, char **argv, const char *about, cs_config_check *more,
-               int *exit_code)
-{
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    const char *program = basename(argv[0]), *path = NULL;
-    bool check = false;
-    struct cs_err err = {0};
-    int c;
-
-    optind = 0;
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
-        if (c == 'v') {
-            printf("%s %s\n", program, CS_VERSION);
-            return finish(0, exit_code);
-        }
-        if (c == 'h') {
-            print_usage(program, about);
-            return finish(0, exit_code);
-        }
-        if (c == '?' || c == ':') {
-            fprintf(stderr, "%s: %s: %s; see %s --help\n", program, argv[optind > 1 ? optind - 1 : 1],
-                    c == ':' ? "needs a file" : "no such option", program);
-            return finish(2, exit_code);
-        }
-        path = c == 'c' ? optarg : path;
-        check = check || c == 'k';
-    }
-    if (optind < argc) {
-        fprintf(stderr, "%s: %s: takes no arguments; see %s --help\n", program, argv[optind], program);
-        return finish(2, exit_code);
-    }
-    if (cs_config_load(cfg, path, &err) != CS_OK || (more != NULL && more(cfg, &err) != CS_OK)) {
-        fprintf(stderr, "%s: %s\n", program, err.msg);
-        cs_config_fini(cfg);
-        return finish(2, exit_code);
-    }
-    if (!check)
-        return true;
-    cs_config_print(cfg, stdout);
-    cs_config_fini(cfg);
-    return finish(0, exit_code);
 }

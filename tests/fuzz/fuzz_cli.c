@@ -3,7 +3,7 @@
 /* link: worker/cli/doctor_redis worker/cli/history worker/cli/job_print worker/cli/job_read worker/cli/jobs worker/cli/options */
 /* link: worker/cli/output worker/cli/ping worker/cli/queue_state worker/cli/stats worker/cli/term worker/cli/top */
 /* link: worker/cli/top_frame worker/cli/top_read worker/cli/watch worker/cli/workers worker/sync/rules worker/sync/rules_parse */
-/* link: worker/sync/rules_read common/redis_reply common/config common/resolve common/uri common/embed embed common/job common/command */
+/* link: worker/sync/rules_read common/redis_reply common/config common/config_file common/resolve common/uri common/embed embed common/job common/command */
 /* link: common/keys common/uuid common/clock common/json common/json_valid common/log common/mem common/err */
 /*
  * fuzz_cli - what the verbs make of what servers answer. The first line of the input is the verb with its arguments, the rest

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: common/config common/uri common/log common/clock common/mem common/err */
+/* link: common/config common/config_file common/uri common/log common/clock common/mem common/err */
 /*
  * fuzz_config - a configuration file, read from memory, without an environment.
  */

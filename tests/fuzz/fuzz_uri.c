@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: common/uri common/config common/log common/clock common/mem common/err */
+/* link: common/uri common/config common/config_file common/log common/clock common/mem common/err */
 /*
  * fuzz_uri - REDIS_URL, and the masking of DATABASE_URI for the log.
  */

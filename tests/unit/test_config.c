@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: common/config common/uri common/log common/clock common/mem common/err */
+/* link: common/config common/config_file common/config_main common/uri common/log common/clock common/mem common/err */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* link: worker/sync/previous worker/sync/pg worker/sync/rules worker/sync/rules_parse worker/sync/rules_read */
-/* link: worker/sync/snapshot worker/sync/snapshot_sql common/config common/uri common/embed embed common/err common/mem common/log common/clock */
+/* link: worker/sync/snapshot worker/sync/snapshot_sql common/config common/config_file common/uri common/embed embed common/err common/mem common/log common/clock */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
