@@ -134,6 +134,28 @@ is "$(members technology_leaders LIM | tr ' ' '\n' | grep NEW)" NEWBIG 'one beyo
 synced full environment LIM
 is "$(members technology_leaders LIM | wc -w)" 25 'a full sync keeps the limit'
 
+# ---- with two universes of new listings, who enters either is placed, whatever the other holds
+stop_daemon
+cat >"$SCRATCH/two.json" <<'EOF'
+{"version": 1, "limits": {"min_close_share": 0}, "universes": [
+ {"family": "ipo", "key": "week", "title": "Week", "select": {"asset": "stock", "listed_within_days": 7}, "order": "list_date",
+  "outputs": [{"type": "stock_universe", "name": "ipo", "key": "week", "shape": "stocks"}]},
+ {"family": "ipo", "key": "month", "title": "Month", "select": {"asset": "stock", "listed_within_days": 30}, "order": "list_date",
+  "outputs": [{"type": "stock_universe", "name": "ipo", "key": "month", "shape": "stocks"}]},
+ {"family": "market_cap", "key": "band", "title": "Band", "select": {"asset": "stock", "cap_min": 2000000000, "cap_max": 2000000001},
+  "outputs": [{"type": "stock_universe", "name": "market_cap", "key": "band", "shape": "stocks"}]}]}
+EOF
+chmod 644 "$SCRATCH/two.json"
+start_daemon CACHESYNC_RULES="$SCRATCH/two.json"
+stock TWICE 1e9 '' '' "$(day -10)"
+synced full environment TWO
+is "$(members week TWO | grep -c TWICE):$(members month TWO | grep -c TWICE)" 0:1 'a listing of ten days is in one of two'
+sql "UPDATE symbols SET list_date = '$TODAY', market_cap = 2e9 WHERE symbol = 'TWICE'"
+synced ipos environment TWO
+is "$(members week TWO | grep -c TWICE):$(members band TWO)" 1:TWICE 'who enters the other is placed'
+stop_daemon
+start_daemon
+
 # ---- one instant dates a sync, and a later sync is later whatever the clock says
 is "$(sql "SELECT count(*) FROM cache_sync_runs r JOIN sync_changes_log l USING (job_id) WHERE l.created_at <> r.committed_at")" 0 'the log is dated as its run'
 is "$(sql "SELECT string_agg(s, ' ') FROM cache_sync_runs r, universe_as_of('large_cap', 'DEFAULT', r.committed_at) s WHERE job_id = '$dry'")" '' 'a dry run has no row'

@@ -123,6 +123,10 @@ Test(select, members_are_in_order_and_within_limits)
         {RULE("sector", "top_{key}", "\"select\":{\"asset\":\"stock\"},\"per\":\"sector\",\"per_limit\":1")
              OUT("sector_leaders", "top_{key}"),
          "top_oil_and_gas:AC", NULL},
+        {RULE("sector", "top_{key}",
+              "\"select\":{\"asset\":\"stock\",\"cap_min\":510},\"buffer\":10,\"per\":\"sector\",\"per_min\":"
+              "2") OUT("sector_leaders", "top_{key}"),
+         "", previous}, /* A and C are of one sector, and only C is within its buffer */
         {RULE("industry", "{key}",
               "\"select\":{\"asset\":\"stock\"},\"per\":\"industry\",\"per_min\":3,\"limit\":2")
              OUT("industry", "{key}"),

@@ -17,26 +17,30 @@ row_before(const struct previous *prev, const struct selected *s)
     return previous_of(prev, s->key, outputs, s->rule->output_count);
 }
 
-/* Set flag to value for the members that a row has. */
+/* Set the flags of the members that a row has. */
 static void
-mark_members(const struct snapshot *snap, const struct previous_row *row, bool *flags, bool value)
+mark_members(const struct snapshot *snap, const struct previous_row *row, bool *flags)
 {
     for (size_t i = 0; row && i < row->member_count; i++) {
         uint32_t id = snapshot_find(snap, row->members[i], strlen(row->members[i]));
         if (id != SNAPSHOT_NONE)
-            flags[id] = value;
+            flags[id] = true;
     }
 }
 
+/* was: room for a flag for each id. */
 static void
-mark_new(const struct snapshot *snap, const struct previous *prev, const struct selection *sel, bool *is_new)
+mark_new(const struct snapshot *snap, const struct previous *prev, const struct selection *sel, bool *was,
+         bool *is_new)
 {
     for (size_t i = 0; i < sel->count; i++) {
         const struct selected *s = &sel->items[i];
-        for (size_t k = 0; s->rule->family == RULES_IPO && k < s->count; k++)
-            is_new[s->ids[k]] = true;
-        if (s->rule->family == RULES_IPO)
-            mark_members(snap, row_before(prev, s), is_new, false);
+        if (s->rule->family != RULES_IPO)
+            continue;
+        memset(was, 0, snap->count * sizeof *was);
+        mark_members(snap, row_before(prev, s), was);
+        for (size_t k = 0; k < s->count; k++)
+            is_new[s->ids[k]] |= !was[s->ids[k]];
     }
 }
 
@@ -47,7 +51,7 @@ place(const struct snapshot *snap, const struct previous *prev, const bool *is_n
 {
     size_t added = 0, count = 0;
     memset(in, 0, snap->count * sizeof *in);
-    mark_members(snap, row_before(prev, s), in, true);
+    mark_members(snap, row_before(prev, s), in);
     for (size_t k = 0; k < s->count; k++) {
         added += is_new[s->ids[k]] && !in[s->ids[k]];
         in[s->ids[k]] |= is_new[s->ids[k]];
@@ -76,7 +80,7 @@ listing_place(const struct snapshot *snap, const struct previous *prev, struct s
     enum cs_rc rc = is_new && in ? CS_OK : CS_ENOMEM;
     size_t kept = 0;
     if (rc == CS_OK)
-        mark_new(snap, prev, sel, is_new);
+        mark_new(snap, prev, sel, in, is_new);
     for (size_t i = 0; rc == CS_OK && i < sel->count; i++) {
         struct selected *s = &sel->items[i];
         bool placed = !(LISTING_FAMILIES & 1U << s->rule->family);

@@ -125,8 +125,7 @@ frequent_sector(const struct snapshot *snap, const struct select_list *members, 
     return best;
 }
 
-/* Makes the groups of a partition: known values with members, colliding keys merged, the largest per_limit,
- * by key. */
+/* Makes the groups of a partition, by key: known values with members, colliding keys merged. */
 static size_t
 make_groups(const json_t *names, const struct rules_universe *u, const struct snapshot_dict *dict,
             const uint32_t *tally, struct group *groups, uint32_t *group_of)
@@ -150,12 +149,36 @@ make_groups(const json_t *names, const struct rules_universe *u, const struct sn
         /* remembers the merge by the first value of the group until the groups have their final places */
         group_of[groups[i].value] = groups[merged - 1].value;
     }
-    qsort(groups, merged, sizeof groups[0], group_by_size);
-    count = u->per_limit && merged > u->per_limit ? u->per_limit : merged;
-    while (count && groups[count - 1].count < u->per_min)
+    return merged;
+}
+
+/* Keep the largest per_limit of those with per_min members, by key. Returns how many. */
+static size_t
+keep_largest(const struct rules_universe *u, struct group *groups, size_t all)
+{
+    size_t count = u->per_limit && all > u->per_limit ? u->per_limit : all;
+
+    qsort(groups, all, sizeof groups[0], group_by_size);
+    while (count && (!groups[count - 1].count || groups[count - 1].count < u->per_min))
         count--;
+    for (size_t g = count; g < all; g++)
+        free(groups[g].members.ids);
     qsort(groups, count, sizeof groups[0], group_by_key);
     return count;
+}
+
+/* Limit and buffer of each. A band with a buffer is judged only here, so that its groups are as large as what is left. */
+static void
+cut_groups(struct select_work *w, const struct rules_universe *u, struct group *groups, size_t count)
+{
+    char universe[RULES_KEY_MAX + 1];
+
+    for (size_t g = 0; g < count; g++) {
+        select_fill_key(u->key, groups[g].key, universe);
+        select_cut(w, u, universe, &groups[g].members);
+        if (!u->limit)
+            groups[g].count = (uint32_t)groups[g].members.count;
+    }
 }
 
 static enum cs_rc
@@ -184,13 +207,12 @@ deal_out(struct select_work *w, const struct select_run *r, const uint32_t *colu
         if (g && !select_push(&groups[g - 1].members, r->passed.ids[i]))
             rc = select_no_memory(w->err);
     }
+    cut_groups(w, u, groups, count);
+    count = keep_largest(u, groups, count);
     for (size_t g = 0; g < count; g++) {
         struct select_list *members = &groups[g].members;
         uint32_t sector = u->per == RULES_PER_INDUSTRY ? frequent_sector(w->snap, members, tally) : 0;
-        char universe[RULES_KEY_MAX + 1];
 
-        select_fill_key(u->key, groups[g].key, universe);
-        select_cut(w, u, universe, members);
         if (!rc)
             rc = select_add(w, u, groups[g].key, groups[g].title, sector, members, &none);
         free(members->ids);
