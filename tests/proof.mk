@@ -11,11 +11,11 @@ $(STATIC): check-%: check-packages
 
 # ---- the suite under instruments; tests/run counts what they report as failures ------------------------------------------
 asan: check-packages ## the suite with AddressSanitizer, UBSan and leaks
-	+$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined all unit
-	BUILD=$(CURDIR)/build/asan sh tests/run $(or $(TESTS),unit/ fuzz/ integration/)
-tsan: check-packages ## the programs under the integration load, and a stress of the thread pool, with ThreadSanitizer
-	+$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread all build/tsan/stress_pool
-	BUILD=$(CURDIR)/build/tsan sh tests/run $(or $(TESTS),integration/)
+	+$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined all unit tools fault-build
+	BUILD=$(CURDIR)/build/asan sh tests/run $(or $(TESTS),unit/ fuzz/ integration/ fault/)
+tsan: check-packages ## the programs under the integration load and faults, and a stress of the thread pool, with ThreadSanitizer
+	+$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread all build/tsan/stress_pool build/tsan/sweep_alloc tools fault-build
+	BUILD=$(CURDIR)/build/tsan sh tests/run $(or $(TESTS),integration/ fault/)
 unit: $(BUILD)/stress_pool $(BUILD)/sweep_alloc
 $(BUILD)/sweep_alloc: $(call obj,tests/stress/sweep_alloc.c $(COMMON) $(SYNC)) $(BUILD)/obj/embed.o
 	$(CC) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ $(LIBS_sync) $(LIBS_common)
@@ -70,7 +70,7 @@ analyze: check-packages ## gcc -fanalyzer, clang-tidy (.clang-tidy) and cppcheck
 .PHONY: analyze
 
 # ---- property tests ---------------------------------------------------------------------------------------------------
-property: check-packages ## random markets, rules and days against a model in SQL: SEEDS='1 2 ...' DAYS=20
+property: check-packages ## random markets, rules, days and commands against a model in SQL: SEEDS='1 2 ...' DAYS=20
 	+$(MAKE) --no-print-directory all
 	BUILD=$(abspath $(BUILD)) SEEDS='$(or $(SEEDS),$(shell seq 1 20))' DAYS=$(or $(DAYS),20) sh tests/run integration/property.sh
 .PHONY: property
