@@ -43,16 +43,20 @@ die_when_told(void *arg)
     return NULL;
 }
 
-/* Before main, so that every thread inherits the blocked signal. */
+/* Before main, so that every thread inherits the blocked signal. The one of this file takes no other: a handler must interrupt main. */
 __attribute__((constructor)) static void
 wait_for_the_end(void)
 {
     static sigset_t told;
+    sigset_t all, before;
     pthread_t thread;
 
     sigemptyset(&told);
     sigaddset(&told, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &told, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     if (pthread_create(&thread, NULL, die_when_told, &told) == 0)
         pthread_detach(thread);
+    sigaddset(&before, SIGUSR2);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
