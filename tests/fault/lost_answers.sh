@@ -35,6 +35,7 @@ XTRIM|sync|
 HMGET|repeat|
 XRANGE|stranger|
 HGETALL|trimmed|
+XACK|told|
 DEL|sync|
 '
 # point | further fail points
@@ -54,6 +55,8 @@ lead_repeat() {
 }
 # A cancel of a job that is nowhere: the stream is searched.
 lead_stranger() { submit mode full force 1; cancel 0190aaaa-0000-4000-8000-0000000000ff; submit mode full force 1; }
+# A cancel among the commands.
+lead_told() { redis XADD "$P:commands" '*' command cancel job_id 0190aaaa-0000-4000-8000-0000000000ff >/dev/null; submit mode full force 1; }
 lead_trimmed() { lead_orphan; redis XTRIM "$P:commands" MAXLEN 0 >/dev/null; }
 
 fired() { grep -q "failpoint $point error" "$SCRATCH/$who.log"; }
@@ -100,10 +103,9 @@ done <<<"$PLACES"
 rows '^[^i]'
 CASES_AT_ONCE=1 rows import
 
-# ---- no script or command of the daemon is forgotten, but the one event that tells of a hung thread, and the acknowledgement of a cancel
-# ---- that came among the commands
+# ---- no script or command of the daemon is forgotten, but the one event that tells of a hung thread, and XDEL, which goes out with its XACK
 while read -r call; do
     ok "the list has $call" grep -q "^$call|" <<<"$CALLS"
 done < <({ grep -oh '"worker/lua/[a-z_]*' "$ROOT"/worker/daemon/*.c | sed 's,.*/,,'
-    grep -ohE '(\{|&a, )"(X|H|Z|P|D|I)[A-Z]+"' "$ROOT"/worker/daemon/*.c | grep -o '[A-Z]*' | grep -vE '^(XADD|PUBLISH|XACK|XDEL)$'; } | sort -u)
+    grep -ohE '(\{|&a, )"(X|H|Z|P|D|I)[A-Z]+"' "$ROOT"/worker/daemon/*.c | grep -o '[A-Z]*' | grep -vE '^(XADD|PUBLISH|XDEL)$'; } | sort -u)
 finish
