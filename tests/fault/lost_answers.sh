@@ -69,6 +69,7 @@ lose_at() {
     case $lead in orphan | trimmed) ;; *) "lead_$lead" ;; esac
     [ "$point" = DEL.after ] || [ "$point" = DEL.before ] || wait_until 20 "$point: it is lost there" fired
     ok "$point: the same daemon ends everything" settled 30
+    [ "$lead" != trimmed ] || wait_until 30 "$point: what was trimmed too, though it has left no trace but in the pending list" job_is "$ID" failed
     submit mode full force 1
     ok "$point: and the next job" settled 30
     kill -TERM "${DAEMONS[$who]}"
