@@ -39,4 +39,18 @@ submit mode full force 1
 told completed
 is "$(job_field "$ID" attempts)" 1 "$name: it was one attempt"
 stop "$P.a"
+for point in cancel.before cancel.after finish.before; do
+    case_of "a cancel of a job that joined another, $point"
+    daemon "$P.a" CACHESYNC_FAILPOINTS="pool.take=sleep:2500@1,$point=error@1"
+    submit mode full force 1
+    wait_until 20 "$name: a job runs" job_is "$ID" running
+    submit mode full force 1
+    wait_until 20 "$name: another waits" job_is "$ID" pending
+    submit mode full force 1
+    wait_until 20 "$name: a third joined it" eval '[ -n "$(job_field "$ID" coalesced_into)" ]'
+    cancel "$ID"
+    told failed cancelled
+    ok "$name: the connection was lost there" grep -q "failpoint $point error" "$SCRATCH/$P.a.log"
+    stop "$P.a"
+done
 finish

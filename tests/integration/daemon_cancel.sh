@@ -100,7 +100,7 @@ cancel "$own"
 wait_until 20 'an unknown control command is said' said 'control_invalid entry=[-0-9]+ error=.*dance'
 wait_until 20 'a cancel of nothing too' said 'control_invalid entry=[-0-9]+ error=.*job_id'
 wait_until 20 'and a command that belongs elsewhere' said 'control_ignored entry=[-0-9]+ command=ping'
-wait_until 20 'a foreign hash is not marked' said "cancel_marked job=$own answer=.*WRONGTYPE"
+wait_until 20 'a foreign hash is not marked' said "cancel_ignored job=$own reason=.*WRONGTYPE"
 is "$(redis GET "$P:job:$own")" foreign 'and stays as it is'
 redis DEL "$P:job:$own" >/dev/null
 

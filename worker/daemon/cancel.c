@@ -33,6 +33,16 @@ question(struct daemon *d, const char *entry_id, const char *job_id)
     return job;
 }
 
+void
+cancel_unanswered(struct job *job, const struct cs_reply *r)
+{
+    if (r && cs_reply_is_error(r, "WRONGTYPE"))
+        CS_LOG(CS_LOG_WARN, "cancel_ignored", job->job_id, cs_kv_s("reason", cs_reply_str(r, NULL)));
+    else if (job->held != HELD_TRIMMED) /* the next sweep finds that one */
+        cancel_missed(job->d, job->job_id);
+    jobs_drop(job);
+}
+
 /* Names and values of an entry or a hash into the job's command. */
 static enum cs_rc
 read_command(struct job *job, const struct cs_reply *fields, size_t from)
@@ -95,6 +105,10 @@ on_page_reply(const struct cs_reply *r, void *arg)
     size_t n = cs_reply_len(r);
     const char *last = n ? cs_reply_str(cs_reply_at(cs_reply_at(r, n - 1), 0), NULL) : NULL;
 
+    if (!r || cs_reply_is_error(r, NULL)) {
+        cancel_unanswered(job, r);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         const struct cs_reply *entry = cs_reply_at(r, i);
         struct job *seen = question(job->d, cs_reply_str(cs_reply_at(entry, 0), NULL), "");
@@ -123,7 +137,14 @@ look_through(struct job *job)
     const char *argv[] = {"XRANGE", job->d->keys.commands, job->first_id, "+", "COUNT", PAGE};
 
     if (cs_redis_call(job->d->redis, on_page_reply, job, 0, 6, argv, NULL) != CS_OK)
-        jobs_drop(job);
+        cancel_unanswered(job, NULL);
+}
+
+static void
+look_from_the_first(struct job *job)
+{
+    snprintf(job->first_id, sizeof(job->first_id), "-");
+    look_through(job);
 }
 
 static void
@@ -131,12 +152,12 @@ on_entry_reply(const struct cs_reply *r, void *arg)
 {
     struct job *job = arg;
 
-    if (cs_reply_len(r)) {
+    if (!r || cs_reply_is_error(r, NULL))
+        cancel_unanswered(job, r);
+    else if (cs_reply_len(r))
         end_unread(job, cs_reply_at(r, 0));
-        return;
-    }
-    snprintf(job->first_id, sizeof(job->first_id), "-");
-    look_through(job);
+    else
+        look_from_the_first(job);
 }
 
 static void
@@ -145,7 +166,7 @@ look_in_stream(struct job *job)
     struct cs_entry_id id;
 
     if (cs_uuid_to_entry(job->job_id, &id) != CS_OK) {
-        on_entry_reply(NULL, job);
+        look_from_the_first(job);
         return;
     }
     cs_entry_id_format(&id, job->entry_id);
@@ -153,7 +174,7 @@ look_in_stream(struct job *job)
     if (cs_redis_call(job->d->redis, on_entry_reply, job, 0, 4,
                       (const char *[]){"XRANGE", job->d->keys.commands, job->entry_id, job->entry_id},
                       NULL) != CS_OK)
-        jobs_drop(job);
+        cancel_unanswered(job, NULL);
 }
 
 /* ---- not in our hands ---- */
@@ -177,13 +198,14 @@ on_mark_reply(const struct cs_reply *r, void *arg)
     struct job *job = arg;
     const char *word = cs_reply_str(cs_reply_at(r, 0), NULL);
 
-    if (word && strcmp(word, "waiter") == 0) {
+    if (!r || cs_reply_is_error(r, NULL)) {
+        cancel_unanswered(job, r);
+    } else if (word && strcmp(word, "waiter") == 0) {
         end_waiter(job, r);
     } else if (word && strcmp(word, "unknown") == 0) {
         look_in_stream(job);
     } else {
-        CS_LOG(CS_LOG_DEBUG, "cancel_marked", job->job_id,
-               cs_kv_s("answer", word ? word : cs_reply_str(r, NULL)));
+        CS_LOG(CS_LOG_DEBUG, "cancel_marked", job->job_id, cs_kv_s("answer", word));
         jobs_drop(job);
     }
 }
@@ -196,7 +218,7 @@ cancel_elsewhere(struct daemon *d, const char *job_id)
     const char *argv[] = {cs_key_job(&d->keys, job_id, key)};
 
     if (cs_redis_eval(d->redis, "worker/lua/cancel.lua", on_mark_reply, job, 1, 1, argv, NULL) != CS_OK)
-        jobs_drop(job);
+        cancel_unanswered(job, NULL);
 }
 
 /* For the next owner, should this worker die or hand the job back. */
@@ -207,15 +229,14 @@ mark(struct job *job)
     const char *argv[] = {cs_key_job(&job->d->keys, job->job_id, key)};
 
     if (cs_redis_eval(job->d->redis, "worker/lua/cancel.lua", NULL, NULL, 1, 1, argv, NULL) != CS_OK)
-        CS_LOG(CS_LOG_DEBUG, "cancel_unmarked", job->job_id);
+        cancel_missed(job->d, job->job_id);
 }
 
-void
-cancel_job(struct daemon *d, const char *job_id)
+static void
+cancel_where_it_is(struct daemon *d, const char *job_id)
 {
     struct job *job = jobs_find(d, job_id);
 
-    CS_LOG(CS_LOG_INFO, "cancel", job_id, cs_kv_b("held", job != NULL));
     if (!job) {
         cancel_elsewhere(d, job_id);
         return;
@@ -227,6 +248,13 @@ cancel_job(struct daemon *d, const char *job_id)
         run_cancelled(job);
     if (job->state == JOB_RUNNING || job->state == JOB_WAITING || job->state == JOB_RELEASING)
         mark(job);
+}
+
+void
+cancel_job(struct daemon *d, const char *job_id)
+{
+    CS_LOG(CS_LOG_INFO, "cancel", job_id, cs_kv_b("held", jobs_find(d, job_id) != NULL));
+    cancel_where_it_is(d, job_id);
 }
 
 void
@@ -246,7 +274,7 @@ cancel_again(struct daemon *d)
     for (size_t n = d->missed_count; n > 0; n--) {
         snprintf(job_id, sizeof(job_id), "%s", d->missed[0]);
         memmove(d->missed[0], d->missed[1], --d->missed_count * sizeof(d->missed[0]));
-        cancel_job(d, job_id);
+        cancel_where_it_is(d, job_id);
     }
 }
 

@@ -30,11 +30,12 @@ on_finish_reply(const struct cs_reply *reply, void *arg)
     const char *word = cs_reply_str(cs_reply_at(reply, 0), NULL);
     const char *warning = cs_reply_str(cs_reply_at(reply, 1), NULL);
 
-    if (!job_answered(job, reply, "finish")) {
-        if (!job->listed)
-            jobs_drop(job); /* a question of cancel.c: nothing is lost with it */
+    if (!job->listed && (!reply || cs_reply_is_error(reply, NULL))) {
+        cancel_unanswered(job, reply);
         return;
     }
+    if (!job_answered(job, reply, "finish"))
+        return;
     if (warning)
         CS_LOG(CS_LOG_ERROR, "finish_incomplete", job->job_id, cs_kv_s("error", warning),
                cs_kv_s("remedy", "give the user of Redis the rights of deploy/redis/users.acl"));
@@ -57,6 +58,8 @@ finish_send(struct job *job)
     job->state = JOB_ENDING;
     job->sent = cs_redis_eval(job->d->redis, "worker/lua/finish.lua", on_finish_reply, job, job->end_nkeys,
                               (int)a->count, a->v, a->len) == CS_OK;
+    if (!job->sent && !job->listed)
+        cancel_unanswered(job, NULL);
 }
 
 static void
