@@ -45,7 +45,12 @@ on_first_reply(const struct cs_reply *r, void *arg)
     if (!job_answered(job, r, "hmget"))
         return;
     status = cs_reply_str(cs_reply_at(r, 0), NULL);
-    if (!status || !cs_status_parse(status, &how.status) || !cs_status_final(how.status)) {
+    if (!status) { /* forgotten since: admitted anew, it runs itself */
+        job_later(job, JOB_ADMITTING, LOOK_AGAIN_US);
+        jobs_run(job->d);
+        return;
+    }
+    if (!cs_status_parse(status, &how.status) || !cs_status_final(how.status)) {
         CS_LOG(CS_LOG_DEBUG, "first_job_unknown", job->job_id, cs_kv_s("first", job->first_id));
         job_later(job, JOB_REPEATING, LOOK_AGAIN_US);
         jobs_run(job->d);

@@ -13,6 +13,7 @@ local function job(id) return P .. 'job:' .. id end
 local function final(status) return status == 'completed' or status == 'failed' or status == 'error' end
 local function type_of(key) return redis.call('TYPE', key).ok end
 local function ack()
+    redis.pcall('HDEL', KEYS[7], ARGV[3])
     redis.pcall('XACK', KEYS[1], ARGV[1], ARGV[3])
     redis.pcall('XDEL', KEYS[1], ARGV[3])
 end
@@ -47,7 +48,10 @@ if have[1] then
         ack()
         return {'known'}
     end
-    if have[3] then return {'first', have[3]} end
+    if have[3] then
+        if redis.call('HGET', job(have[3]), 'status') then return {'first', have[3]} end
+        redis.call('HDEL', KEYS[2], 'coalesced_into') -- that job is forgotten: it runs itself
+    end
     if have[1] == 'pending' and not have[6] then redis.call('HSETNX', KEYS[6], slot, ARGV[4]) end
     return {'again', have[4] or '0', have[5] or '', have[6] or ''}
 end

@@ -25,6 +25,20 @@ local function ack()
     try('XDEL', KEYS[1], a.entry)
 end
 local function others_wait() return redis.call('EXISTS', KEYS[12], KEYS[13]) > 0 end
+-- An entry of its own for a job that has none: who reads it goes on with the job.
+local command = {'mode', 'force', 'dry_run', 'as_of', 'environment', 'triggered_by'}
+local function enqueue(id)
+    local fields, values = {'job_id', id}, redis.call('HMGET', P .. 'job:' .. id, unpack(command))
+    for i, name in ipairs(command) do
+        if values[i] then
+            fields[#fields + 1] = name
+            fields[#fields + 1] = values[i]
+        end
+    end
+    local entry = try('XADD', KEYS[1], '*', unpack(fields))
+    try('HSET', P .. 'job:' .. id, 'entry_id', entry)
+    try('HSET', KEYS[11], entry, id)
+end
 
 -- ---- nothing of another's in our places
 for i, want in ipairs({'stream', 'hash', 'zset', 'stream', 'hash', 'hash', 'stream', 'hash', 'hash', 'string', 'hash', 'list', 'list'}) do
@@ -43,7 +57,11 @@ if a.held == 'trimmed' and (not owner or #redis.call('XRANGE', KEYS[1], a.entry,
 if a.kind == 'job' then
     local have = redis.call('HMGET', KEYS[2], 'status', 'entry_id', 'coalesced_into')
     if have[1] == 'completed' or have[1] == 'failed' or (have[2] and have[2] ~= a.entry) then
-        if have[2] == a.entry and a.held == 'owner' and others_wait() then return {'settle'} end
+        if have[2] == a.entry and others_wait() then
+            if a.held == 'owner' then return {'settle'} end
+            if a.held == 'unread' then return {'known'} end -- whoever reads the entry settles
+            enqueue(a.job_id)
+        end
         ack()
         return {'known', warning}
     end
@@ -141,19 +159,6 @@ if to > from then
 end
 
 -- ---- those that waited for a cancelled job: the oldest takes its place, with all whose wish it covers
-local command = {'mode', 'force', 'dry_run', 'as_of', 'environment', 'triggered_by'}
-local function enqueue(id)
-    local fields, values = {'job_id', id}, redis.call('HMGET', P .. 'job:' .. id, unpack(command))
-    for i, name in ipairs(command) do
-        if values[i] then
-            fields[#fields + 1] = name
-            fields[#fields + 1] = values[i]
-        end
-    end
-    local entry = try('XADD', KEYS[1], '*', unpack(fields))
-    try('HSET', P .. 'job:' .. id, 'entry_id', entry)
-    try('HSET', KEYS[11], entry, id)
-end
 local function promote()
     local rest = redis.call('LRANGE', KEYS[12], 0, -1)
     try('DEL', KEYS[12])
