@@ -205,7 +205,7 @@ redis DEL "$P:worker:$name" >/dev/null
 
 # Orphans: entry gone from the stream and from the pending list.
 orphan=0b0e7a52-3f0c-4c6e-9d53-0a4f0a8f6c11 waiter=0b0e7a52-3f0c-4c6e-9d53-0a4f0a8f6c12 held=0b0e7a52-3f0c-4c6e-9d53-0a4f0a8f6c13
-redis HSET "$P:job:$orphan" job_id "$orphan" status running entry_id 5-5 progress '{"percentage":3}' >/dev/null
+redis HSET "$P:job:$orphan" job_id "$orphan" status running entry_id 5-5 progress '{"percentage":3}' in_doubt 1 cancel 1 due_ms 5 >/dev/null
 redis HSET "$P:job:$held" job_id "$held" status running entry_id "$old-0" >/dev/null
 redis HSET "$P:job:$waiter" job_id "$waiter" status pending entry_id 6-6 coalesced_into "$held" >/dev/null
 behind=0b0e7a52-3f0c-4c6e-9d53-0a4f0a8f6c14 # waits for a job that nobody has read
@@ -219,6 +219,7 @@ doctor --fix
 says queue.group fixed workers '--fix creates the group'
 says queue.orphans fixed "$orphan" '--fix ends the orphan'
 is "$(redis HGET "$P:job:$orphan" status) $(redis HGET "$P:job:$orphan" error_details | jq -r .code)" 'failed orphaned' 'the orphan has failed, with a code'
+is "$(redis HMGET "$P:job:$orphan" in_doubt cancel due_ms | tr -d '\n')" '' 'and no mark is left'
 is "$(redis HEXISTS "$P:job:$orphan" progress) $(redis TTL "$P:job:$orphan" | sed 's/[0-9]\+/N/')" '0 N' 'its hash expires like another'
 is "$(job_field "$waiter" status) $(job_field "$held" status) $(job_field "$behind" status)" 'pending running pending' '--fix leaves the others alone'
 is "$(redis XINFO GROUPS "$P:commands" | sed -n 2p)" workers 'the group is there'

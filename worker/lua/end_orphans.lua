@@ -30,7 +30,7 @@ for _, id in ipairs(page) do
         found[#found + 1] = id
         if ARGV[5] ~= '' then
             redis.call('HSET', job(id), 'status', 'failed', 'end_time', ARGV[5], 'error_details', ARGV[6])
-            redis.call('HDEL', job(id), 'progress')
+            redis.call('HDEL', job(id), 'progress', 'due_ms', 'cancel', 'in_doubt')
             redis.call('PEXPIRE', job(id), ARGV[7])
         end
     end
