@@ -54,12 +54,14 @@ lead_repeat() {
     submit mode full force 1 idempotency_key "$P"
 }
 # A cancel of a job that is nowhere: the stream is searched.
-lead_stranger() { submit mode full force 1; cancel 0190aaaa-0000-4000-8000-0000000000ff; submit mode full force 1; }
+lead_stranger() { STRAY=0190aaaa-0000-4000-8000-0000000000ff; submit mode full force 1; cancel "$STRAY"; submit mode full force 1; }
 # A cancel among the commands.
 lead_told() { redis XADD "$P:commands" '*' command cancel job_id 0190aaaa-0000-4000-8000-0000000000ff >/dev/null; submit mode full force 1; }
 lead_trimmed() { lead_orphan; redis XTRIM "$P:commands" MAXLEN 0 >/dev/null; }
 
 fired() { grep -q "failpoint $point error" "$SCRATCH/$who.log"; }
+# A daemon obeys the cancels that come after it has begun to listen: until then it is sent again.
+heard() { fired || { case $lead in stray | stranger) cancel "$STRAY" ;; esac; false; }; }
 lose_at() {
     local point=$1 lead=$2 more=$3 level=$4 imports=0 who=$1
     [ "$lead" = import ] && imports=1
@@ -67,7 +69,7 @@ lose_at() {
     [ "$lead" = import ] && daemon "$who.b" CACHESYNC_AUTOSTART=1
     daemon "$who" CACHESYNC_AUTOSTART="$imports" CACHESYNC_LOG_LEVEL="$level" CACHESYNC_FAILPOINTS="$point=error@1${more:+,$more}"
     case $lead in orphan | trimmed) ;; *) "lead_$lead" ;; esac
-    [ "$point" = DEL.after ] || [ "$point" = DEL.before ] || wait_until 20 "$point: it is lost there" fired
+    [ "$point" = DEL.after ] || [ "$point" = DEL.before ] || wait_until 20 "$point: it is lost there" heard
     ok "$point: the same daemon ends everything" settled 30
     [ "$lead" != trimmed ] || wait_until 30 "$point: what was trimmed too, though it has left no trace but in the pending list" job_is "$ID" failed
     submit mode full force 1

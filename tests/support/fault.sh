@@ -161,11 +161,12 @@ sound() { ok "$1: every job ends" settled 40; history_is_sound "$1: the history 
 # ---- what leads to a fail point; named in $point where a condition is awaited
 lead_sync() { submit mode full force 1; submit mode full force 1; submit command ping; }
 lead_burst() { for _ in 1 2 3 4 5 6 7 8; do submit mode full force 1; done; }
-# A cancel of a job that the daemon does not hold.
+# A cancel of a job that the daemon does not hold, $STRAY.
 lead_stray() {
     submit mode full force 1
     settled 20
-    cancel "$ID"
+    STRAY=$ID
+    cancel "$STRAY"
     submit mode full force 1
 }
 # An entry that a dead consumer holds.
