@@ -34,8 +34,8 @@ typed(enum cs_job_type type, const struct cs_field *f)
     char text[64];
     if (type == CS_JOB_JSON)
         return json_loadb(f->value, f->value_len, JSON_DECODE_ANY, NULL);
-    if (type == CS_JOB_TEXT)
-        return json_stringn(f->value, f->value_len);
+    if (type == CS_JOB_TEXT) /* with a NUL it would be JSON that most readers refuse, ours among them */
+        return memchr(f->value, '\0', f->value_len) ? NULL : json_stringn(f->value, f->value_len);
     if (!f->value_len || f->value_len >= sizeof text)
         return NULL;
     memcpy(text, f->value, f->value_len);

@@ -19,10 +19,21 @@ Test(job, no_hash_is_null)
 Test(job, fields_are_typed_and_absent_ones_null)
 {
     struct cs_field fields[] = {
-        field("status", "completed"),       field("force", "1"),         field("dry_run", "0"),
-        field("duration_seconds", "1.5"),   field("attempts", "2"),      field("total_changes", "12x"),
-        field("summary", "{\"a\":[1]}"),    field("secret_owner", "w"),  field("progress", "{\"done\":1}"),
-        field("universes_updated", "[bad"), field("worker", "\xff\xfe"),
+        field("status", "completed"),
+        field("force", "1"),
+        field("dry_run", "0"),
+        field("duration_seconds", "1.5"),
+        field("attempts", "2"),
+        field("total_changes", "12x"),
+        field("summary", "{\"a\":[1]}"),
+        field("secret_owner", "w"),
+        field("progress", "{\"done\":1}"),
+        field("universes_updated", "[bad"),
+        field("worker", "\xff\xfe"),
+        {"entry_id", 8,
+         "1\0"
+         "1",
+         3},
     };
     json_t *job = cs_job_to_json(fields, sizeof fields / sizeof fields[0]);
 
@@ -35,6 +46,7 @@ Test(job, fields_are_typed_and_absent_ones_null)
     cr_assert(json_is_object(json_object_get(job, "summary")));
     cr_assert(json_is_null(json_object_get(job, "universes_updated")));
     cr_assert(json_is_null(json_object_get(job, "worker")));
+    cr_assert(json_is_null(json_object_get(job, "entry_id")), "a text with a NUL is none");
     cr_assert(json_is_null(json_object_get(job, "coalesced_into")));
     cr_assert(json_is_null(json_object_get(job, "progress")), "progress shows only while running");
     cr_assert_null(json_object_get(job, "secret_owner"));

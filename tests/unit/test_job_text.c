@@ -65,6 +65,7 @@ Test(job_text, what_does_not_parse_is_null)
 
             expect_same(one + (strcmp(one[1].name, "status") == 0), 2 - (strcmp(one[1].name, "status") == 0));
         }
+    expect_same(&(struct cs_field){"worker", 6, "a\0b", 3}, 1);
 }
 
 Test(job_text, a_number_beyond_all_bounds_is_null)

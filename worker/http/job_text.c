@@ -14,12 +14,12 @@
 #include "common/utf8.h"
 
 static bool
-is_utf8(const char *bytes, size_t len)
+is_text(const char *bytes, size_t len)
 {
     for (size_t i = 0, n; i < len; i += n)
-        if ((n = (unsigned char)bytes[i] < 0x80
-                     ? 1
-                     : cs_utf8_len((const unsigned char *)bytes + i, len - i)) == 0)
+        if (bytes[i] == '\0' || (n = (unsigned char)bytes[i] < 0x80
+                                         ? 1
+                                         : cs_utf8_len((const unsigned char *)bytes + i, len - i)) == 0)
             return false;
     return true;
 }
@@ -71,7 +71,7 @@ add_value(struct text *out, enum cs_job_type type, const struct cs_field *value)
 {
     if (!value)
         return false;
-    if (type == CS_JOB_TEXT && is_utf8(value->value, value->value_len))
+    if (type == CS_JOB_TEXT && is_text(value->value, value->value_len))
         text_json(out, value->value, value->value_len);
     else if (type == CS_JOB_JSON && cs_json_valid(value->value, value->value_len))
         text_add(out, value->value, value->value_len);
