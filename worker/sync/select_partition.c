@@ -19,7 +19,7 @@
 struct group {
     char key[RULES_KEY_MAX + 1];
     const char *title;
-    uint32_t value, count;
+    uint32_t value, count, sector;
     struct select_list members;
 };
 
@@ -207,14 +207,15 @@ deal_out(struct select_work *w, const struct select_run *r, const uint32_t *colu
         if (g && !select_push(&groups[g - 1].members, r->passed.ids[i]))
             rc = select_no_memory(w->err);
     }
+    for (size_t g = 0; g < count && u->per == RULES_PER_INDUSTRY; g++)
+        groups[g].sector = frequent_sector(w->snap, &groups[g].members, tally);
     cut_groups(w, u, groups, count);
     count = keep_largest(u, groups, count);
     for (size_t g = 0; g < count; g++) {
         struct select_list *members = &groups[g].members;
-        uint32_t sector = u->per == RULES_PER_INDUSTRY ? frequent_sector(w->snap, members, tally) : 0;
 
         if (!rc)
-            rc = select_add(w, u, groups[g].key, groups[g].title, sector, members, &none);
+            rc = select_add(w, u, groups[g].key, groups[g].title, groups[g].sector, members, &none);
         free(members->ids);
     }
     return rc;
