@@ -54,6 +54,7 @@ cs_keys_init(struct cs_keys *keys, const char *prefix)
     fixed(keys->commands, prefix, "commands");
     fixed(keys->jobs, prefix, "jobs");
     fixed(keys->control, prefix, "control");
+    fixed(keys->control_read, prefix, "control:read");
     fixed(keys->dead, prefix, "dead");
     fixed(keys->events, prefix, "events");
     fixed(keys->entries, prefix, "entries");

@@ -22,14 +22,15 @@
 /* Fixed keys under the prefix P; built once. */
 struct cs_keys {
     char prefix[CS_KEY_PREFIX_MAX + 1];
-    char commands[CS_KEY_MAX]; /* P:commands */
-    char jobs[CS_KEY_MAX];     /* P:jobs */
-    char control[CS_KEY_MAX];  /* P:control */
-    char dead[CS_KEY_MAX];     /* P:dead */
-    char events[CS_KEY_MAX];   /* P:events */
-    char entries[CS_KEY_MAX];  /* P:entries: entry id -> job id, of open jobs that bring an id of their own */
-    char workers[CS_KEY_MAX];  /* P:workers: sorted set of worker names by last heartbeat ms */
-    char metrics[CS_KEY_MAX];  /* P:metrics: hash of counters that survive a worker */
+    char commands[CS_KEY_MAX];     /* P:commands */
+    char jobs[CS_KEY_MAX];         /* P:jobs */
+    char control[CS_KEY_MAX];      /* P:control */
+    char control_read[CS_KEY_MAX]; /* P:control:read: entry of P:control up to which some worker has read */
+    char dead[CS_KEY_MAX];         /* P:dead */
+    char events[CS_KEY_MAX];       /* P:events */
+    char entries[CS_KEY_MAX]; /* P:entries: entry id -> job id, of open jobs that bring an id of their own */
+    char workers[CS_KEY_MAX]; /* P:workers: sorted set of worker names by last heartbeat ms */
+    char metrics[CS_KEY_MAX]; /* P:metrics: hash of counters that survive a worker */
 };
 
 /* prefix must have passed the configuration's check (<= CS_KEY_PREFIX_MAX printable characters, no blanks). */

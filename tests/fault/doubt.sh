@@ -159,6 +159,32 @@ history_is_sound "$name: and the history is sound"
 stop "$P.a"
 stop "$P.b"
 
+case_of 'cancelled while no worker is up'
+daemon "$P.a"
+wait_until 20 "$name: the first worker is there" eval '[ -n "$(redis GET "$P:control:read")" ]'
+stop "$P.a"
+submit mode full force 1
+cancel "$ID"
+daemon "$P.b"
+told_cancelled
+cancel "$ID"
+wait_until 20 "$name: the place is kept" eval '[ "$(redis GET "$P:control:read")" = "$(redis XREVRANGE "$P:control" + - COUNT 1 | head -1)" ]'
+stop "$P.b"
+
+case_of 'in doubt, cancelled, and the server has become a standby'
+daemon "$P.a" CACHESYNC_FAILPOINTS=pool.report=kill@1
+submit mode full force 1
+wait_until 20 "$name: it dies" dead "$P.a"
+redis HSET "$P:job:$ID" cancel 1 >/dev/null
+stop_postgres
+"${AS[@]}" touch "$SCRATCH/pg/standby.signal"
+start_postgres
+daemon "$P.b"
+wait_until 20 "$name: the look-up is refused" eval 'grep -q "job_retry .*is a standby" "$SCRATCH/$P.b.log" && doubt "$ID" pending'
+"${AS[@]}" "$PGBIN/pg_ctl" -D "$SCRATCH/pg" -w promote >/dev/null
+told_completed
+stop "$P.b"
+
 # holder SQL...: another session of the same role holds the environment.
 hold() {
     { echo "BEGIN; SELECT pg_advisory_xact_lock(hashtext('cachesync:environment'), hashtext('$ENVIRONMENT'));"; echo "$1"; sleep 60; } |

@@ -2,7 +2,8 @@
 /*
  * control - cancel commands from P:control, on a connection of its own, and imports that start a sync.
  *
- * Starts behind the newest entry there is; keeps its place over reconnects. Runs no job itself.
+ * Starts where some worker has read to, so that no cancel is lost while none is up; keeps its place over reconnects. Runs
+ * no job itself.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -62,6 +63,16 @@ obey(struct daemon *d, const struct cs_reply *entry)
         snprintf(d->control_id, sizeof(d->control_id), "%s", id);
 }
 
+/* For the next worker; one that reads a little behind sets it back, and a cancel does no harm twice. */
+static void
+remember_place(struct daemon *d)
+{
+    const char *argv[] = {"SET", d->keys.control_read, d->control_id};
+
+    if (cs_redis_call(d->control, NULL, NULL, 0, 3, argv, NULL) != CS_OK)
+        return; /* with the next ones */
+}
+
 static void
 on_control_reply(const struct cs_reply *reply, void *arg)
 {
@@ -80,6 +91,8 @@ on_control_reply(const struct cs_reply *reply, void *arg)
     }
     for (size_t i = 0; i < cs_reply_len(entries); i++)
         obey(d, cs_reply_at(entries, i));
+    if (cs_reply_len(entries))
+        remember_place(d);
     control_read(d);
 }
 
@@ -114,17 +127,37 @@ on_newest_reply(const struct cs_reply *reply, void *arg)
         return;
     }
     snprintf(d->control_id, sizeof(d->control_id), "%s", id ? id : "0-0");
+    remember_place(d);
     control_read(d);
+}
+
+static void
+on_place_reply(const struct cs_reply *reply, void *arg)
+{
+    struct daemon *d = arg;
+    const char *newest[] = {"XREVRANGE", d->keys.control, "+", "-", "COUNT", "1"};
+    const char *place = cs_reply_str(reply, NULL);
+    struct cs_entry_id id;
+
+    if (!reply)
+        return;
+    if (cs_reply_is_error(reply, NULL)) {
+        refused(d, reply);
+    } else if (place && cs_entry_id_parse(place, &id) == CS_OK) {
+        cs_entry_id_format(&id, d->control_id);
+        control_read(d);
+    } else if (cs_redis_call(d->control, on_newest_reply, d, 0, 6, newest, NULL) != CS_OK) {
+        return; /* the next up asks again */
+    }
 }
 
 void
 control_up(struct daemon *d)
 {
-    const char *argv[] = {"XREVRANGE", d->keys.control, "+", "-", "COUNT", "1"};
-
     if (d->control_id[0])
         control_read(d);
-    else if (cs_redis_call(d->control, on_newest_reply, d, 0, 6, argv, NULL) != CS_OK)
+    else if (cs_redis_call(d->control, on_place_reply, d, 0, 2, (const char *[]){"GET", d->keys.control_read},
+                           NULL) != CS_OK)
         return; /* the next up asks again */
 }
 

@@ -32,14 +32,18 @@ check_schema(PGconn *conn, const char *application_name, const char *job_id, str
     PGresult *res = NULL;
     char name[100]; /* who looks at pg_stat_activity sees whose statement it is */
     snprintf(name, sizeof name, "%s %s", application_name, job_id);
-    enum cs_rc rc =
-        pg_query(conn, "reading the schema version",
-                 "SELECT coalesce(max(version), 0), set_config('application_name', $1, true) FROM "
-                 "cachesync_schema",
-                 1, (const char *[]){name}, &res, err);
+    enum cs_rc rc = pg_query(conn, "reading the schema version",
+                             "SELECT coalesce(max(version), 0), set_config('application_name', $1, true), "
+                             "pg_is_in_recovery() FROM cachesync_schema",
+                             1, (const char *[]){name}, &res, err);
     int latest = migrate_latest();
     int version = rc == CS_OK ? (int)strtol(PQgetvalue(res, 0, 0), NULL, 10) : latest;
+    bool standby = rc == CS_OK && *PQgetvalue(res, 0, 2) == 't';
     PQclear(res);
+    if (standby) /* it takes no writes, and may lack the newest runs */
+        return cs_err_set(err, CS_EDOWN,
+                          "the server is a standby; promote it, or add target_session_attrs=read-write to "
+                          "DATABASE_URI");
     if (rc == CS_EDB && strcmp(err->sqlstate, "42P01") == 0)
         return cs_err_code(err, CS_EINVAL, "schema_missing",
                            "the database lacks our tables; run: cachesync migrate");
