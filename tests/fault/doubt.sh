@@ -171,6 +171,19 @@ cancel "$ID"
 wait_until 20 "$name: the place is kept" eval '[ "$(redis GET "$P:control:read")" = "$(redis XREVRANGE "$P:control" + - COUNT 1 | head -1)" ]'
 stop "$P.b"
 
+case_of 'the stream is deleted under a job'
+LEASE_MS=15000 daemon "$P.a" CACHESYNC_FAILPOINTS=pool.take=sleep:500@1
+submit mode full force 1
+first=$ID
+wait_until 20 "$name: it runs" job_is "$first" running
+redis DEL "$P:commands" >/dev/null
+wait_until 20 "$name: its worker makes the group anew" redis XINFO GROUPS "$P:commands"
+submit mode full force 1
+ok "$name: the next one is not kept waiting" settled 20
+is "$(job_field "$first" status)" completed "$name: and it ends as what it did"
+history_is_sound "$name: the history is sound"
+stop "$P.a"
+
 case_of 'in doubt, cancelled, and the server has become a standby'
 daemon "$P.a" CACHESYNC_FAILPOINTS=pool.report=kill@1
 submit mode full force 1

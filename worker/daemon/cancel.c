@@ -258,6 +258,15 @@ cancel_job(struct daemon *d, const char *job_id)
 }
 
 void
+cancel_read(struct daemon *d, const char *job_id)
+{
+    if (jobs_find(d, job_id))
+        cancel_where_it_is(d, job_id);
+    else
+        cancel_missed(d, job_id);
+}
+
+void
 cancel_missed(struct daemon *d, const char *job_id)
 {
     if (d->missed_count == CANCELS_MISSED_MAX)

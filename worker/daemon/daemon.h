@@ -227,6 +227,8 @@ void cancel_job(struct daemon *d, const char *job_id);
 void
 cancel_missed(struct daemon *d,
               const char *job_id); /* somebody has just read its entry, or Redis is away: look again soon */
+/* Its entry was read under a cancel: by this worker, and it is cancelled here and now, or by another. */
+void cancel_read(struct daemon *d, const char *job_id);
 /* A question of cancel.c has no answer (r NULL) or a refusal: takes it, and asks again soon unless that is of no use. */
 void cancel_unanswered(struct job *job, const struct cs_reply *r);
 void cancel_again(struct daemon *d); /* those that were missed */

@@ -41,7 +41,7 @@ on_finish_reply(const struct cs_reply *reply, void *arg)
                cs_kv_s("remedy", "give the user of Redis the rights of deploy/redis/users.acl"));
     CS_LOG(CS_LOG_DEBUG, "job_acknowledged", job->job_id, cs_kv_s("answer", word));
     if (word && strcmp(word, "lost") == 0 && job->held == HELD_UNREAD)
-        cancel_missed(job->d, job->job_id);
+        cancel_read(job->d, job->job_id);
     if (word && strcmp(word, "settle") == 0 && job->held == HELD_OWNER) {
         job_later(job, JOB_SETTLING, 0);
         jobs_run(job->d);

@@ -51,7 +51,13 @@ end
 -- ---- who may end it
 local pending = redis.pcall('XPENDING', KEYS[1], a.group, a.entry, a.entry, 1)
 local owner = not pending.err and pending[1] and pending[1][2]
-if a.held == 'owner' and owner ~= a.consumer then return {'lost'} end
+-- The stream was deleted under a job that this consumer runs: nobody else will end it.
+local function bereft()
+    local have = redis.pcall('HMGET', KEYS[2], 'status', 'worker', 'entry_id')
+    return not owner and not have.err and have[1] == 'running' and have[2] == a.consumer and have[3] == a.entry and
+        #redis.call('XRANGE', KEYS[1], a.entry, a.entry) == 0
+end
+if a.held == 'owner' and owner ~= a.consumer and not bereft() then return {'lost'} end
 if a.held == 'unread' and (owner or #redis.call('XRANGE', KEYS[1], a.entry, a.entry) == 0) then return {'lost'} end
 if a.held == 'trimmed' and (not owner or #redis.call('XRANGE', KEYS[1], a.entry, a.entry) > 0) then return {'lost'} end
 if a.kind == 'job' then

@@ -13,8 +13,11 @@ if have[1] == 'completed' or have[1] == 'failed' then return {'ended'} end
 if have[2] and not have[3] then return {'cancelled'} end
 local holder = redis.call('GET', KEYS[4])
 if holder and holder ~= ARGV[4] then
-    local at = redis.call('HMGET', P .. 'job:' .. holder, 'status', 'worker')
-    if at[1] == 'running' and at[2] and redis.call('EXISTS', P .. 'worker:' .. at[2]) == 1 then return {'busy', holder} end
+    local at = redis.call('HMGET', P .. 'job:' .. holder, 'status', 'worker', 'entry_id')
+    if at[1] == 'running' and at[2] and at[3] and redis.call('EXISTS', P .. 'worker:' .. at[2]) == 1 and
+        #redis.call('XPENDING', KEYS[1], ARGV[1], at[3], at[3], 1, at[2]) > 0 then
+        return {'busy', holder}
+    end
 end
 local waiting = redis.call('HGET', KEYS[3], ARGV[6])
 -- The answer was lost when it runs here already: it is the same attempt.
