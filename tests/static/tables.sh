@@ -52,7 +52,7 @@ awk '/^## /{ on = $0 == "## Metrics" } on && /^\|/' docs/rest.md >"$SCRATCH/tabl
 same 'docs/rest.md has every metric' "$SCRATCH/documented" "$SCRATCH/metrics"
 
 # ---- Redis
-sed -n 's/^.*\(fixed\|variable\)(keys\(->[a-z]*, prefix\)\{0,1\}, "\([a-z]*\)".*/P:\3/p' common/keys.c | sort >"$SCRATCH/keys"
+sed -n 's/^.*\(fixed\|variable\)(keys\(->[a-z_]*, prefix\)\{0,1\}, "\([a-z:]*\)".*/P:\3/p' common/keys.c | sort >"$SCRATCH/keys"
 first docs/redis.md Keys | sed 's/:<.*//' | sort >"$SCRATCH/documented"
 same 'docs/redis.md has every key' "$SCRATCH/documented" "$SCRATCH/keys"
 sed -n 's/^#define CS_CH_[A-Z_]* "\(.*\)"/\1/p' common/keys.h | sort >"$SCRATCH/channels"
