@@ -130,8 +130,8 @@ struct daemon {
     /* control */
     char control_id[CS_ENTRY_ID_LEN + 1];
     struct event *control_again;
-    char missed[CANCELS_MISSED_MAX]
-               [CS_UUID_LEN + 1]; /* jobs whose cancel found them between two hands, or no Redis */
+    /* jobs whose cancel found them between two hands, or no Redis */
+    char missed[CANCELS_MISSED_MAX][CS_UUID_LEN + 1];
     size_t missed_count;
     int64_t control_said_us;
 
@@ -224,16 +224,15 @@ void finish_args(struct job *job, struct args *a, const struct finish *how, int6
 
 /* cancel.c */
 void cancel_job(struct daemon *d, const char *job_id);
-void
-cancel_missed(struct daemon *d,
-              const char *job_id); /* somebody has just read its entry, or Redis is away: look again soon */
+/* Somebody has just read its entry, or Redis is away: look again soon. */
+void cancel_missed(struct daemon *d, const char *job_id);
 /* Its entry was read under a cancel: by this worker, and it is cancelled here and now, or by another. */
 void cancel_read(struct daemon *d, const char *job_id);
 /* A question of cancel.c has no answer (r NULL) or a refusal: takes it, and asks again soon unless that is of no use. */
 void cancel_unanswered(struct job *job, const struct cs_reply *r);
 void cancel_again(struct daemon *d); /* those that were missed */
-void cancel_trimmed(struct daemon *d, const char *entry_id,
-                    const char *job_id); /* its entry is gone, its worker too */
+/* Its entry is gone, its worker too. */
+void cancel_trimmed(struct daemon *d, const char *entry_id, const char *job_id);
 
 /* control.c */
 void control_up(struct daemon *d);
