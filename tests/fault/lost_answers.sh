@@ -16,7 +16,7 @@ start|sync|
 progress|sync|
 finish|sync|
 release|sync|sync.before_begin=error@1
-renew|sync|pool.take=sleep:1500@1
+renew|sync|pool.take=sleep:4000@1
 takeover|orphan|
 cancel|stray|
 settle|burst|pool.take=sleep:1500@1
