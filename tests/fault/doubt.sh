@@ -8,18 +8,11 @@
 . "$(dirname "$0")/../support/fault.sh"
 
 LEASE_MS=500
-start_postgres
-start_redis
-migrate
-market 40
+fault_servers
 
-# case_of NAME: keys and an environment of its own.
-CASE=0
-case_of() { CASE=$((CASE + 1)) P="doubt:$CASE" ENVIRONMENT="D$CASE" name=$1; }
 runs() { sql "SELECT count(*) FROM cache_sync_runs WHERE job_id = '$1'"; }
 code() { job_field "$1" error_details | jq -r .code; }
 doubt() { [ "$(job_field "$1" in_doubt)" = 1 ] && job_is "$1" "$2"; }
-stop() { kill -CONT "${DAEMONS[$1]}" 2>/dev/null; kill -TERM "${DAEMONS[$1]}"; ended "$1"; is "$RC" 0 "$name: $1 stops cleanly"; }
 told_completed() {
     ok "$name: it ends" settled 30
     is "$(job_field "$ID" status)" completed "$name: as completed, since it had committed"
@@ -34,6 +27,15 @@ told_cancelled() {
     history_is_sound "$name: the history is sound"
 }
 
+# A job whose worker dies at that point, and the mark of the cancel that any other worker leaves.
+killed_then_cancelled() {
+    daemon "$P.a" CACHESYNC_FAILPOINTS="$1=kill@1"
+    submit mode full force 1
+    wait_until 20 "$name: it dies" dead "$P.a"
+    ok "$name: it is in doubt" doubt "$ID" running
+    redis HSET "$P:job:$ID" cancel 1 >/dev/null
+}
+
 # A job whose COMMIT lost its answer, and PostgreSQL is away until `tell "pg$CASE" pass`.
 away_in_doubt() {
     proxy "pg$CASE" "$SCRATCH/.s.PGSQL.5432"
@@ -44,11 +46,7 @@ away_in_doubt() {
 }
 
 case_of 'committed, its worker killed, then cancelled'
-daemon "$P.a" CACHESYNC_FAILPOINTS=pool.report=kill@1
-submit mode full force 1
-wait_until 20 "$name: it dies" dead "$P.a"
-ok "$name: it is in doubt" doubt "$ID" running
-redis HSET "$P:job:$ID" cancel 1 >/dev/null # what any worker that hears of the cancel leaves
+killed_then_cancelled pool.report
 daemon "$P.b"
 told_completed
 stop "$P.b"
@@ -115,10 +113,7 @@ told_cancelled
 stop "$P.a"
 
 case_of 'killed before it committed, then cancelled'
-daemon "$P.a" CACHESYNC_FAILPOINTS=sync.before_commit=kill@1
-submit mode full force 1
-wait_until 20 "$name: it dies" dead "$P.a"
-redis HSET "$P:job:$ID" cancel 1 >/dev/null
+killed_then_cancelled sync.before_commit
 daemon "$P.b"
 told_cancelled
 stop "$P.b"
@@ -185,10 +180,7 @@ history_is_sound "$name: the history is sound"
 stop "$P.a"
 
 case_of 'in doubt, cancelled, and the server has become a standby'
-daemon "$P.a" CACHESYNC_FAILPOINTS=pool.report=kill@1
-submit mode full force 1
-wait_until 20 "$name: it dies" dead "$P.a"
-redis HSET "$P:job:$ID" cancel 1 >/dev/null
+killed_then_cancelled pool.report
 stop_postgres
 "${AS[@]}" touch "$SCRATCH/pg/standby.signal"
 start_postgres

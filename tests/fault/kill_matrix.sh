@@ -78,10 +78,7 @@ die_at() {
 }
 
 LEASE_MS=500
-start_postgres
-start_redis
-migrate
-market 40
+fault_servers
 
 # rows PATTERN: those whose lead matches. The channel of imports is one for all prefixes, so these go one by one.
 rows() {

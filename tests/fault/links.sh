@@ -6,10 +6,7 @@
 # shellcheck source=tests/support/fault.sh
 . "$(dirname "$0")/../support/fault.sh"
 
-start_postgres
-start_redis
-migrate
-market 40
+fault_servers
 proxies
 daemon a "${VIA[@]}" CACHESYNC_MAX_ATTEMPTS=50
 daemon b "${VIA[@]}" CACHESYNC_MAX_ATTEMPTS=50

@@ -8,15 +8,8 @@
 . "$(dirname "$0")/../support/fault.sh"
 
 LEASE_MS=500
-start_postgres
-start_redis
-migrate
-market 40
+fault_servers
 
-# case_of NAME: keys and an environment of its own.
-CASE=0
-case_of() { CASE=$((CASE + 1)) P="lone:$CASE" ENVIRONMENT="L$CASE" name=$1; }
-stop() { kill -TERM "${DAEMONS[$1]}"; ended "$1"; is "$RC" 0 "$name: $1 stops cleanly"; }
 told() { # STATUS [CODE]
     ok "$name: it ends" settled 20
     is "$(job_field "$ID" status)" "$1" "$name: as $1"

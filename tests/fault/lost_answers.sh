@@ -83,10 +83,7 @@ lose_at() {
 }
 
 LEASE_MS=500
-start_postgres
-start_redis
-migrate
-market 40
+fault_servers
 
 # rows PATTERN: those whose lead matches. The channel of imports is one for all prefixes.
 rows() {

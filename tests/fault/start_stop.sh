@@ -7,10 +7,7 @@
 # shellcheck source=tests/support/fault.sh
 . "$(dirname "$0")/../support/fault.sh"
 
-start_postgres
-start_redis
-migrate
-market 40
+fault_servers
 said() { grep -qE "$2" "$SCRATCH/$1.log"; }
 
 # ---- a start with too little

@@ -40,12 +40,16 @@ daemon() {
     DAEMONS[$name]=$!
     PIDS+=("$!")
 }
+# stop NAME: as systemd does, also when it was stopped by a signal.
+stop() { kill -CONT "${DAEMONS[$1]}" 2>/dev/null; kill -TERM "${DAEMONS[$1]}"; ended "$1"; is "$RC" 0 "$name: $1 stops cleanly"; }
 dead() { ! kill -0 "${DAEMONS[$1]}" 2>/dev/null; }
 state_of() { sed 's/.*) //' "/proc/${DAEMONS[$1]}/stat" 2>/dev/null | cut -c1; }
 stopped() { [ "$(state_of "$1")" = T ]; }
 # ended NAME: reap it; RC is its exit code (137: SIGKILL).
 ended() { wait "${DAEMONS[$1]}" 2>/dev/null; RC=$?; }
 
+# fault_servers: both, with the schema and a small market.
+fault_servers() { start_postgres; start_redis; migrate; market 40; }
 # two_daemons REDIS_OPTION...: servers that lose nothing they answered, a market, daemons a and b with patience.
 two_daemons() {
     REDIS_OPTIONS=(--appendonly yes --appendfsync always "$@")
@@ -184,6 +188,10 @@ lead_import() {
     redis PUBLISH tickstock:import:completed "{\"run_id\":\"$P\"}" >/dev/null
 }
 listeners() { [ "$(redis PUBSUB NUMSUB tickstock:import:completed | tail -1)" -ge "$1" ]; }
+
+# case_of NAME: keys and an environment of its own, for what follows; sets name.
+CASE=0
+case_of() { CASE=$((CASE + 1)) P="case:$CASE" ENVIRONMENT="C$CASE" name=$1; }
 
 # ---- cases side by side, each with a prefix and an environment of its own
 CASES=0 CASE_PIDS=()

@@ -62,6 +62,8 @@ static const struct {
     {DAEMON, "XREAD COUNT 1 STREAMS P:control 0"},
     {DAEMON, "XREVRANGE P:control + - COUNT 1"},
     {DAEMON, "XTRIM P:control MAXLEN 1000"},
+    {DAEMON, "GET P:control:read"},
+    {DAEMON, "SET P:control:read 1-1"},
     {DAEMON, "XPENDING P:commands workers"},
     {DAEMON, "XCLAIM P:commands workers x 0 1-1"},
     {DAEMON, "XACK P:commands workers 1-1"},

@@ -24,8 +24,9 @@ check_types(struct doctor *d)
     const struct cs_keys *k = &d->cli->keys;
     const struct {
         const char *key, *type;
-    } keys[] = {{k->commands, "stream"}, {k->control, "stream"}, {k->dead, "stream"},  {k->events, "stream"},
-                {k->jobs, "zset"},       {k->workers, "zset"},   {k->metrics, "hash"}, {k->entries, "hash"}};
+    } keys[] = {{k->commands, "stream"}, {k->control, "stream"}, {k->dead, "stream"},
+                {k->events, "stream"},   {k->jobs, "zset"},      {k->workers, "zset"},
+                {k->metrics, "hash"},    {k->entries, "hash"},   {k->control_read, "string"}};
     bool good = true;
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
