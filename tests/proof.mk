@@ -15,7 +15,7 @@ asan: check-packages ## the suite with AddressSanitizer, UBSan and leaks
 	BUILD=$(CURDIR)/build/asan sh tests/run $(or $(TESTS),unit/ fuzz/ integration/ fault/)
 tsan: check-packages ## the programs under the integration load and faults, and a stress of the thread pool, with ThreadSanitizer
 	+$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread all build/tsan/stress_pool build/tsan/sweep_alloc tools fault-build
-	BUILD=$(CURDIR)/build/tsan sh tests/run $(or $(TESTS),integration/ fault/)
+	BUILD=$(CURDIR)/build/tsan sh tests/run $(or $(TESTS),integration/ fault/doubt fault/links fault/lone fault/servers)
 unit: $(BUILD)/stress_pool $(BUILD)/sweep_alloc
 $(BUILD)/sweep_alloc: $(call obj,tests/stress/sweep_alloc.c $(COMMON) $(SYNC)) $(BUILD)/obj/embed.o
 	$(CC) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ $(LIBS_sync) $(LIBS_common)
